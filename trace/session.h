@@ -1,0 +1,123 @@
+/*
+ * session - the memory file that the target and the observer share.
+ *
+ *   offset 0             struct trace_session   the control page
+ *   SESSION_RING         struct ring_slot[RING_SLOTS]
+ *   SESSION_PLAN         plan: read once at boot, never mapped again
+ *
+ * The first two parts stay mapped in the target, next to the stubs; the
+ * control page has one cache line for each word that many threads write.
+ *
+ * Life of a session (observer/record/launch.c, shim/boot.c):
+ *
+ *   observer   writes the plan, sets state to SESSION_PLANNED, rings
+ * target_bell goload     sees it and execs the image, in its own process image
+ * maps the program, hands descriptors over, waits for WATCHED observer   takes
+ * them, looks at the kernel's map once, sets WATCHED
+ *   ...        events flow
+ *   target     about to end: writes TRACE_CLOSING, sets closing, rings the
+ *              observer's bell and waits (bounded) for looked, then reported
+ *
+ * A bell is a futex word that its owner waits on; who rings it adds one and
+ * wakes.  `alive` is a robust futex that the observer holds as long as it
+ * lives: the kernel sets FUTEX_OWNER_DIED in it when the observer dies.
+ * No libc; may be used in the target.
+ */
+#ifndef TRACE_SESSION_H
+#define TRACE_SESSION_H
+
+#include "trace/patch.h"
+#include "trace/ring.h"
+
+#define SESSION_MAGIC  0x31305353455347ull /* "GSESS01" */
+#define SESSION_ENV    "GOLOAD_SESSION="   /* last string of the image's env */
+#define SESSION_RING   0x2000u
+#define SESSION_SHARED (SESSION_RING + RING_SLOTS * RING_SLOT_SIZE)
+#define SESSION_PLAN   SESSION_SHARED
+
+enum session_state {
+	SESSION_NEW = 0,
+	SESSION_PLANNED, /* the plan is complete: exec the image */
+	SESSION_REFUSED, /* the program cannot be loaded: see message */
+	SESSION_BOOTED,  /* the image has mapped the program */
+	SESSION_WATCHED, /* the observer has taken over the descriptors */
+	SESSION_FAILED,  /* the image could not boot the program: see message */
+};
+
+/* Options of the run, fixed before the image starts (trace_session.options) */
+enum session_option {
+	SESSION_NO_PATCH = 1, /* --patch=none: every syscall through the net */
+	SESSION_NO_NET = 2,   /* --net=off */
+	SESSION_NO_FATAL = 4, /* leave default-fatal signals alone: pid 1 */
+};
+
+/* Descriptors of the target that the image hands over, in this order. */
+enum session_fd {
+	SESSION_FD_MAPS,
+	SESSION_FD_SMAPS,
+	SESSION_FD_STATUS,
+	SESSION_FD_PAGEMAP,
+	SESSION_FD_MEM,
+	SESSION_FDS,
+};
+
+#define SESSION_LINE _Alignas(64)
+
+struct trace_session {
+	uint64_t magic;
+	uint32_t options;   /* enum session_option */
+	uint32_t state;     /* enum session_state */
+	int32_t program_fd; /* the program's file, open in goload */
+	int32_t socket_fd;  /* where the image sends its descriptors */
+	uint64_t plan_size; /* bytes of the plan behind SESSION_PLAN */
+	uint32_t exit_code; /* with REFUSED and FAILED: 125, 126, 127 */
+	uint32_t error;     /* and the errno that goes with the message, or 0 */
+	char message[512];
+	/* where the image sits, told by the image before it sends descriptors
+	 */
+	uint64_t image_start; /* all of goload but the islands is in here */
+	uint64_t image_end;
+	uint32_t net_on; /* 0: this kernel has no Syscall User Dispatch */
+
+	SESSION_LINE uint32_t alive; /* robust futex: the observer's tid */
+	SESSION_LINE uint32_t observer_bell; /* the observer sleeps here */
+	SESSION_LINE uint32_t target_bell; /* goload and the target wait here */
+	uint32_t looked;                   /* the last look is taken */
+	uint32_t reported;                 /* and the summary is printed */
+	SESSION_LINE uint32_t
+		closing; /* enum trace_end: the target is ending */
+	uint64_t closing_value;
+
+	SESSION_LINE uint64_t head;    /* next position of the ring */
+	SESSION_LINE uint64_t order;   /* next ticket */
+	SESSION_LINE uint64_t scanned; /* the reader has passed this position */
+	SESSION_LINE uint64_t lost;    /* calls made without an event */
+	uint64_t net_hits;             /* calls that the net carried */
+	uint64_t stubs;                /* stubs written */
+	uint64_t unpatched;            /* planned windows that did not fit */
+};
+
+_Static_assert(sizeof(struct trace_session) <= SESSION_RING, "control page");
+_Static_assert(offsetof(struct trace_session, head) == 0x340, "layout.h");
+_Static_assert(offsetof(struct trace_session, order) == 0x380, "layout.h");
+
+/*
+ * The plan: a header, then (8-byte aligned, offsets from the header) the
+ * program's and the interpreter's load plan (loader/loader.h), the patches
+ * sorted by module and site, and the path that AT_EXECFN shall show.
+ */
+struct session_plan {
+	uint64_t program; /* struct loader_plan */
+	uint64_t interp;  /* struct loader_plan, 0 when there is none */
+	uint64_t patches; /* struct trace_patch[patch_count] */
+	uint64_t patch_count;
+	uint64_t
+		go_text[2]; /* Go text of the program, file addresses, or 0 0 */
+	uint64_t sigtramp[2]; /* runtime.sigtramp: a stack walk ends there, or 0
+	                         0 */
+	uint64_t systemstack[2]; /* runtime.systemstack: may hop to another
+	                            stack */
+	uint64_t execfn;         /* NUL-terminated */
+};
+
+#endif
