@@ -1,0 +1,254 @@
+/*
+ * cold - the calls that need more than one event around them.
+ *
+ * Each runs with every signal blocked, on a stack of the pool.  What it decides
+ * is an enum shim_action; x86_64/cold.S carries it out.
+ */
+#include "shim/shim.h"
+
+#include <asm/unistd_64.h>
+#include <linux/errno.h>
+#include <linux/prctl.h>
+
+#define NR_pkey_mprotect     329
+#define NR_io_pgetevents     333
+#define NR_clone3            435
+#define NR_process_madvise   440
+#define NR_epoll_pwait2      441
+#define NR_map_shadow_stack  453
+#define NR_mseal             462
+#define VMA_ANON_NAME        0x53564d41 /* PR_SET_VMA (linux/prctl.h) */
+#define SET_SYSCALL_DISPATCH 59         /* PR_SET_SYSCALL_USER_DISPATCH */
+
+/* Which calls the ledger needs (design.md section 4), and which carry a signal
+ * mask, a disposition, or an end. */
+const uint8_t shim_interest[INTEREST_CALLS] = {
+	[__NR_mmap] = SHIM_RECORD,
+	[__NR_munmap] = SHIM_RECORD,
+	[__NR_mremap] = SHIM_RECORD,
+	[__NR_mprotect] = SHIM_RECORD,
+	[NR_pkey_mprotect] = SHIM_RECORD,
+	[__NR_madvise] = SHIM_RECORD,
+	[NR_process_madvise] = SHIM_RECORD,
+	[__NR_brk] = SHIM_RECORD,
+	[__NR_shmat] = SHIM_RECORD,
+	[__NR_shmdt] = SHIM_RECORD,
+	[__NR_remap_file_pages] = SHIM_RECORD,
+	[__NR_mlock] = SHIM_RECORD,
+	[__NR_mlock2] = SHIM_RECORD,
+	[__NR_mlockall] = SHIM_RECORD,
+	[__NR_munlock] = SHIM_RECORD,
+	[__NR_munlockall] = SHIM_RECORD,
+	[NR_mseal] = SHIM_RECORD,
+	[NR_map_shadow_stack] = SHIM_RECORD,
+	[__NR_io_setup] = SHIM_RECORD,
+	[__NR_io_destroy] = SHIM_RECORD,
+	[__NR_arch_prctl] = SHIM_COLD,
+	[__NR_prctl] = SHIM_COLD,
+	[__NR_clone] = SHIM_COLD,
+	[NR_clone3] = SHIM_COLD,
+	[__NR_fork] = SHIM_COLD,
+	[__NR_vfork] = SHIM_COLD,
+	[__NR_execve] = SHIM_COLD,
+	[__NR_execveat] = SHIM_COLD,
+	[__NR_exit] = SHIM_COLD,
+	[__NR_exit_group] = SHIM_COLD,
+	[__NR_rt_sigaction] = SHIM_COLD,
+	[__NR_rt_sigprocmask] = SHIM_COLD,
+	[__NR_rt_sigsuspend] = SHIM_COLD,
+	[__NR_rt_sigtimedwait] = SHIM_COLD,
+	[__NR_signalfd] = SHIM_COLD,
+	[__NR_signalfd4] = SHIM_COLD,
+	[__NR_ppoll] = SHIM_MASK,
+	[__NR_pselect6] = SHIM_MASK,
+	[__NR_epoll_pwait] = SHIM_MASK,
+	[NR_epoll_pwait2] = SHIM_MASK,
+	[NR_io_pgetevents] = SHIM_MASK,
+	[__NR_rt_sigreturn] = SHIM_SIGRETURN,
+};
+
+static uint64_t make_call(const struct shim_frame *frame)
+{
+	return (uint64_t)sys_call6((long)frame->nr, (long)frame->arg[0],
+	                           (long)frame->arg[1], (long)frame->arg[2],
+	                           (long)frame->arg[3], (long)frame->arg[4],
+	                           (long)frame->arg[5]);
+}
+
+static void describe(struct ring_slot *slot, const struct shim_frame *frame)
+{
+	if (!slot)
+		return;
+	slot->event.site = frame->stub->site;
+	slot->event.sp = frame->rsp;
+	if (frame->stub->flags & STUB_FLAG_NET)
+		slot->event.flags |= TRACE_BY_NET;
+}
+
+/* One event around the call, made right here. */
+static enum shim_action recorded(struct shim_frame *frame)
+{
+	struct ring_slot *slot =
+		shim_event_begin((uint32_t)frame->nr, frame->arg);
+
+	describe(slot, frame);
+	frame->result = make_call(frame);
+	shim_event_end(slot, frame->result);
+	return SHIM_DONE;
+}
+
+static enum shim_action answer(struct shim_frame *frame, int64_t result)
+{
+	frame->result = (uint64_t)result;
+	return SHIM_DONE;
+}
+
+/*
+ * Go since 1.25 and glibc name their mappings, until the kernel says it cannot
+ * (CONFIG_ANON_VMA_NAME off).  Answered 0, they go on naming: the one
+ * deliberate difference.  The name is copied into the event's frames.
+ */
+static enum shim_action name_mapping(struct shim_frame *frame)
+{
+	struct ring_slot *slot =
+		shim_event_begin((uint32_t)frame->nr, frame->arg);
+
+	describe(slot, frame);
+	if (slot && frame->arg[4]) {
+		char name[80];
+
+		memset(name, 0, sizeof(name));
+		for (size_t i = 0; i < sizeof(name) - 1; i++)
+			if (shim_read(name + i, frame->arg[4] + i, 1) ||
+			    !name[i])
+				break;
+		memcpy(slot->frame, name, sizeof(name));
+		slot->event.frames = sizeof(name) / 8;
+		slot->event.flags |= TRACE_NAMED;
+	}
+	frame->result = make_call(frame);
+	if ((int64_t)frame->result == -EINVAL)
+		frame->result = 0;
+	shim_event_end(slot, frame->result);
+	return SHIM_DONE;
+}
+
+static enum shim_action do_prctl(struct shim_frame *frame)
+{
+	switch (frame->arg[0]) {
+	case VMA_ANON_NAME:
+		if (frame->arg[1] == 0 /* PR_SET_VMA_ANON_NAME */)
+			return name_mapping(frame);
+		return recorded(frame);
+	case PR_SET_MM:
+		return recorded(frame);
+	case SET_SYSCALL_DISPATCH:
+		/* one dispatcher a thread, and it is the net: as a kernel
+		 * without it */
+		return shim.net ? answer(frame, -EINVAL) : SHIM_CALL;
+	default:
+		return SHIM_CALL;
+	}
+}
+
+/* A call whose slot was not free: wait for the observer, then as record.S. */
+static enum shim_action full(struct shim_frame *frame)
+{
+	struct ring_slot *slot = shim_slot_wait(ring_position(frame->rax));
+
+	frame->nr = frame->r11 >> 48;
+	frame->rax = frame->nr;
+	frame->stub = (struct stub_site *)(frame->r11 << 16 >> 16);
+	if (slot) {
+		slot->event.call = (uint32_t)frame->nr;
+		slot->event.frames = 0;
+		slot->event.flags = 0;
+		for (int i = 0; i < 6; i++)
+			slot->event.args[i] = frame->arg[i];
+		slot->event.thread = shim_thread_key();
+		describe(slot, frame);
+		shim_walk(slot, frame);
+		slot->event.tsc = shim_clock();
+		slot->event.ticket = shim_ticket();
+	}
+	frame->result = make_call(frame);
+	shim_event_end(slot, frame->result);
+	return SHIM_DONE;
+}
+
+static enum shim_action gated(struct shim_frame *frame)
+{
+	if (shim.gate == SHIM_CLOSING) {
+		shim_park();
+		return SHIM_RESTART;
+	}
+	frame->result = make_call(frame);
+	return SHIM_DONE;
+}
+
+static enum shim_action decide(struct shim_frame *frame)
+{
+	switch (frame->nr) {
+	case __NR_rt_sigaction:
+		shim_sigaction(frame);
+		return SHIM_DONE;
+	case __NR_rt_sigprocmask:
+		shim_sigprocmask(frame);
+		return SHIM_DONE;
+	case __NR_ppoll:
+	case __NR_pselect6:
+	case __NR_epoll_pwait:
+	case NR_epoll_pwait2:
+	case NR_io_pgetevents:
+	case __NR_rt_sigsuspend:
+	case __NR_rt_sigtimedwait:
+	case __NR_signalfd:
+	case __NR_signalfd4:
+		return shim_mask_call(frame);
+	case __NR_clone:
+	case NR_clone3:
+	case __NR_fork:
+	case __NR_vfork:
+		return shim_clone_before(frame);
+	case __NR_execve:
+	case __NR_execveat:
+	case __NR_exit:
+	case __NR_exit_group:
+		return shim_exit_before(frame);
+	case __NR_prctl:
+		return do_prctl(frame);
+	case __NR_arch_prctl:
+		return recorded(frame);
+	default:
+		return gated(frame);
+	}
+}
+
+enum shim_action shim_cold_call(struct shim_frame *frame)
+{
+	const uint64_t args[6] = { frame->rdi, frame->rsi, frame->rdx,
+		                   frame->r10, frame->r8,  frame->r9 };
+
+	for (int i = 0; i < 6; i++)
+		frame->arg[i] = args[i];
+	frame->post = 0;
+	frame->child = NULL;
+	if (frame->kind == FRAME_FULL)
+		return full(frame);
+	frame->nr = (uint32_t)frame->rax;
+	return decide(frame);
+}
+
+void shim_cold_post(struct shim_frame *frame)
+{
+	switch (frame->nr) {
+	case __NR_clone:
+	case NR_clone3:
+	case __NR_fork:
+	case __NR_vfork:
+		shim_clone_after(frame);
+		break;
+	default:
+		break;
+	}
+}

@@ -1,0 +1,193 @@
+/*
+ * end - every way the target can end, and the last look before it.
+ *
+ * A thread that is about to end the process closes the gate (every other
+ * thread parks at its next recorded call), tells the observer and waits for it,
+ * bounded: when goload is slow or dead the program ends without it.
+ */
+#include "shim/shim.h"
+
+#include <asm/signal.h>
+#include <asm/unistd_64.h>
+#include <linux/errno.h>
+#include <linux/futex.h>
+#include <linux/time_types.h>
+
+#define SLICE_NS      2000000l
+#define LOOK_SLICES   50   /* 100 ms for the last look */
+#define REPORT_SLICES 2500 /* 5 s for the summary */
+#define SI_CODE       8    /* offset in siginfo */
+#define SI_KERNEL     0x80
+
+/* Waits until *word is not 0, the observer is dead, or time is up. */
+static void wait_for(const uint32_t *word, int slices)
+{
+	while (slices-- && shim_observer_alive()) {
+		struct __kernel_timespec slice = { .tv_nsec = SLICE_NS };
+		uint32_t bell = __atomic_load_n(&shim_session.target_bell,
+		                                __ATOMIC_ACQUIRE);
+
+		if (__atomic_load_n(word, __ATOMIC_ACQUIRE))
+			return;
+		sys_call4(__NR_futex, (long)&shim_session.target_bell,
+		          FUTEX_WAIT, bell, (long)&slice);
+	}
+}
+
+/* Another thread is ending the process: nothing is left to do but wait for it,
+ * or for its execve to fail. */
+void shim_park(void)
+{
+	struct __kernel_timespec slice = { .tv_nsec = SLICE_NS };
+
+	while (__atomic_load_n(&shim.gate, __ATOMIC_ACQUIRE) == SHIM_CLOSING)
+		sys_call4(__NR_futex, (long)&shim.gate, FUTEX_WAIT,
+		          SHIM_CLOSING, (long)&slice);
+}
+
+static int close_gate(void)
+{
+	uint32_t open = SHIM_OPEN;
+
+	return __atomic_compare_exchange_n(&shim.gate, &open, SHIM_CLOSING, 0,
+	                                   __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
+static void open_gate(void)
+{
+	__atomic_store_n(&shim.gate, SHIM_OPEN, __ATOMIC_SEQ_CST);
+	sys_call3(__NR_futex, (long)&shim.gate, FUTEX_WAKE, 1 << 30);
+}
+
+/* With the gate closed by this thread. */
+void shim_last_look(enum trace_end end, uint64_t value)
+{
+	shim_fact(TRACE_CLOSING, end, value, 0, 0, 0, 0);
+	shim_session.closing_value = value;
+	__atomic_store_n(&shim_session.closing, end, __ATOMIC_SEQ_CST);
+	shim_ring_bell();
+	wait_for(&shim_session.looked, LOOK_SLICES);
+	if (__atomic_load_n(&shim_session.looked, __ATOMIC_ACQUIRE))
+		wait_for(&shim_session.reported, REPORT_SLICES);
+}
+
+static void note(const struct shim_frame *frame)
+{
+	struct ring_slot *slot =
+		shim_event_begin((uint32_t)frame->nr, frame->arg);
+
+	if (!slot)
+		return;
+	slot->event.site = frame->stub->site;
+	slot->event.sp = frame->rsp;
+	slot->event.flags |= TRACE_ONE_PHASE;
+	if (frame->stub->flags & STUB_FLAG_NET)
+		slot->event.flags |= TRACE_BY_NET;
+	shim_walk(slot, frame);
+	shim_event_end(slot, 0);
+}
+
+/* The target's own threads only; 0: somebody else is closing, start over. */
+static int closes(const struct shim_frame *frame, enum trace_end end,
+                  uint64_t value)
+{
+	if (!close_gate()) {
+		shim_park();
+		return 0;
+	}
+	note(frame);
+	shim_last_look(end, value);
+	return 1;
+}
+
+static enum shim_action exit_thread(struct shim_frame *frame)
+{
+	if (__atomic_sub_fetch(&shim.threads, 1, __ATOMIC_SEQ_CST)) {
+		note(frame);
+		return SHIM_EXIT;
+	}
+	if (!closes(frame, TRACE_END_EXIT, frame->arg[0] & 0xff)) {
+		__atomic_add_fetch(&shim.threads, 1, __ATOMIC_SEQ_CST);
+		return SHIM_RESTART;
+	}
+	return SHIM_EXIT;
+}
+
+/* The look is taken before: if it goes well there is nothing left to look at.
+ * If it fails the program goes on, and is recorded on. */
+static enum shim_action exec(struct shim_frame *frame)
+{
+	if (!closes(frame, TRACE_END_EXEC, 0))
+		return SHIM_RESTART;
+	shim_session.looked = 0;
+	shim_session.reported = 0;
+	__atomic_store_n(&shim_session.closing, 0, __ATOMIC_SEQ_CST);
+	open_gate();
+	return SHIM_CALL;
+}
+
+/* Made right here, with signals blocked: one that came in between would start
+ * the stub over, in front of a gate that nobody opens any more. */
+static enum shim_action exit_process(struct shim_frame *frame, int ours)
+{
+	if (ours && !closes(frame, TRACE_END_EXIT, frame->arg[0] & 0xff))
+		return SHIM_RESTART;
+	sys_call1(__NR_exit_group, (long)frame->arg[0]);
+	__builtin_unreachable();
+}
+
+enum shim_action shim_exit_before(struct shim_frame *frame)
+{
+	int ours = shim.gate != SHIM_OFF && !shim_foreign();
+
+	switch (frame->nr) {
+	case __NR_exit:
+		return ours ? exit_thread(frame) : SHIM_EXIT;
+	case __NR_exit_group:
+		return exit_process(frame, ours);
+	default:
+		return ours ? exec(frame) : SHIM_CALL;
+	}
+}
+
+/* Raised by the processor for the instruction in the context: it will be
+ * raised again when that runs again. */
+static int is_fault(int sig, const uint8_t *info)
+{
+	int32_t code = *(const int32_t *)(info + SI_CODE);
+
+	switch (sig) {
+	case SIGSEGV:
+	case SIGBUS:
+	case SIGILL:
+	case SIGFPE:
+	case SIGTRAP:
+		return code > 0;
+	default:
+		return 0;
+	}
+}
+
+/*
+ * The program left this signal at its default, which kills.  Look, then let it:
+ * a fault is raised again by returning to it, anything else is sent again and
+ * delivered on return, so the core dump and the wait status are the program's.
+ */
+void shim_fatal_signal(int sig, uint8_t *info, uint8_t *ucontext)
+{
+	long pid = sys_call0(__NR_getpid);
+
+	if (pid == shim.pid && shim.gate != SHIM_OFF) {
+		/* a call that has been made must be in the ring */
+		if (!is_fault(sig, info))
+			shim_unwind_any(ucontext);
+		if (close_gate())
+			shim_last_look(TRACE_END_SIGNAL, (uint64_t)sig);
+		else
+			wait_for(&shim_session.reported, REPORT_SLICES);
+	}
+	shim_default(sig);
+	if (!is_fault(sig, info))
+		sys_call4(__NR_rt_tgsigqueueinfo, pid, sys_call0(__NR_gettid),
+		          sig, (long)info);
+}

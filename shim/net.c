@@ -1,0 +1,71 @@
+/*
+ * net - Syscall User Dispatch: what carries the sites that are not patched.
+ *
+ * Armed on every thread with no selector and one allowed range, so it needs no
+ * memory of the thread.  A syscall instruction outside the range raises SIGSYS
+ * (kernel/entry/syscall_user_dispatch.c); the handler never makes the call
+ * itself (clone, vfork and rt_sigreturn cannot run inside a handler): it points
+ * the context at a stub for that site and returns.
+ *
+ * Not inherited by any child, gone after execve.
+ */
+#include "shim/shim.h"
+
+#include <asm/unistd_64.h>
+
+#define SET_SYSCALL_DISPATCH 59 /* PR_SET_SYSCALL_USER_DISPATCH */
+#define DISPATCH_ON          1  /* PR_SYS_DISPATCH_ON */
+#define SI_CODE              8  /* offset in siginfo */
+#define SYS_USER_DISPATCH    2  /* si_code of such a SIGSYS */
+
+/* 1 when this thread is under the net. */
+int shim_net_arm(void)
+{
+	uint64_t start = (uint64_t)__executable_start;
+
+	return !sys_failed(sys_call5(
+		__NR_prctl, SET_SYSCALL_DISPATCH, DISPATCH_ON, (long)start,
+		(long)((uint64_t)shim_stubs_end - start), 0));
+}
+
+static void disarm(void)
+{
+	sys_call5(__NR_prctl, SET_SYSCALL_DISPATCH, 0, 0, 0, 0);
+}
+
+static struct stub_site *stub_for(uint64_t site)
+{
+	const struct trace_patch patch = { .site = site, .nr = PATCH_ANY };
+	struct stub_site *stub = shim_stub_of_site(site);
+	uint32_t flags = STUB_FLAG_NET;
+
+	if (stub)
+		return stub;
+	if (site - shim.go_text < shim.go_text_size)
+		flags |= STUB_FLAG_GO;
+	return shim_stub_new(site, &patch, flags);
+}
+
+/*
+ * The kernel has undone the call: rax is the number again, RIP is behind the
+ * instruction.  Returns 0, or the program's handler to go to.
+ */
+uint64_t shim_net_signal(int sig, uint8_t *info, uint8_t *ucontext)
+{
+	uint64_t *rip = (uint64_t *)(ucontext + UC_RIP);
+	struct stub_site *stub;
+
+	(void)sig;
+	if (*(int32_t *)(info + SI_CODE) != SYS_USER_DISPATCH)
+		return shim_sigsys_handler(info, ucontext);
+	__atomic_fetch_add(&shim_session.net_hits, 1, __ATOMIC_RELAXED);
+	stub = stub_for(*rip - 2);
+	if (stub) {
+		*rip = stub->resume;
+		return 0;
+	}
+	/* no room for another stub: this thread goes on without the net */
+	*rip -= 2;
+	disarm();
+	return 0;
+}

@@ -1,0 +1,223 @@
+/*
+ * ring - events written from C: the writer's side of trace/ring.h, for the
+ * calls that take the cold path.  The hot path is x86_64/record.S.
+ */
+#include "shim/shim.h"
+
+#include <asm/unistd_64.h>
+#include <linux/futex.h>
+#include <linux/time_types.h>
+
+#define WAIT_SLICE_NS 5000000l /* how long a waiter sleeps without looking */
+#define WAIT_SLICES   40       /* 200 ms for the observer to make room */
+#define THREAD_IS_TID (1ull << 63)
+
+uint64_t shim_clock(void)
+{
+	uint32_t low, high;
+
+	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
+	return (uint64_t)high << 32 | low;
+}
+
+uint64_t shim_ticket(void)
+{
+	return __atomic_fetch_add(&shim_session.order, 1, __ATOMIC_SEQ_CST);
+}
+
+uint64_t shim_thread_key(void)
+{
+	uint64_t base;
+
+	if (!shim.fsgsbase)
+		return (uint64_t)sys_call0(__NR_gettid) | THREAD_IS_TID;
+	__asm__ volatile("rdfsbase %0" : "=r"(base));
+	return base;
+}
+
+void shim_ring_bell(void)
+{
+	__atomic_fetch_add(&shim_session.observer_bell, 1, __ATOMIC_SEQ_CST);
+	sys_call3(__NR_futex, (long)&shim_session.observer_bell, FUTEX_WAKE, 1);
+}
+
+static void nap(void)
+{
+	struct __kernel_timespec slice = { .tv_nsec = WAIT_SLICE_NS };
+	uint32_t bell =
+		__atomic_load_n(&shim_session.target_bell, __ATOMIC_ACQUIRE);
+
+	sys_call4(__NR_futex, (long)&shim_session.target_bell, FUTEX_WAIT, bell,
+	          (long)&slice);
+}
+
+static struct ring_slot *slot_of(uint64_t position)
+{
+	return &shim.slots[position & (RING_SLOTS - 1)];
+}
+
+static int claim(uint64_t position)
+{
+	uint64_t *turn = &slot_of(position)->event.turn;
+
+	if (__atomic_load_n(turn, __ATOMIC_ACQUIRE) !=
+	    ring_turn(position, RING_FREE))
+		return 0;
+	*turn = ring_turn(position, RING_BEGUN);
+	return 1;
+}
+
+/*
+ * Tells the reader that nobody writes `position`.  0: not now, for the slot is
+ * free (for this position: claim it; for an earlier one: its writer is about to
+ * claim it, and until then only that writer may touch `turn`).
+ */
+static int skip(uint64_t position)
+{
+	uint64_t *turn = &slot_of(position)->event.turn;
+	uint64_t seen = __atomic_load_n(turn, __ATOMIC_ACQUIRE);
+
+	while (ring_state(seen) != RING_FREE)
+		if (__atomic_compare_exchange_n(turn, &seen, seen + RING_SKIP,
+		                                0, __ATOMIC_SEQ_CST,
+		                                __ATOMIC_SEQ_CST))
+			return 1;
+	return 0;
+}
+
+/* The slot is held by a call of an earlier lap that is still going on: then
+ * waiting for the reader is no use. */
+static int held_by_a_call(uint64_t position)
+{
+	uint64_t turn = __atomic_load_n(&slot_of(position)->event.turn,
+	                                __ATOMIC_ACQUIRE);
+
+	return ring_state(turn) == RING_BEGUN &&
+	       ring_position(turn) != position;
+}
+
+/*
+ * Waits until `position`, already taken, can be written: its slot, or another
+ * one; NULL when the observer did not make room in time.  The loss is counted.
+ */
+struct ring_slot *shim_slot_wait(uint64_t position)
+{
+	for (int slices = 0;; slices++) {
+		if (claim(position))
+			return slot_of(position);
+		if (held_by_a_call(position) && skip(position)) {
+			position = __atomic_fetch_add(&shim_session.head, 1,
+			                              __ATOMIC_SEQ_CST);
+			continue;
+		}
+		if ((!shim_observer_alive() || slices >= WAIT_SLICES) &&
+		    skip(position)) {
+			__atomic_fetch_add(&shim_session.lost, 1,
+			                   __ATOMIC_RELAXED);
+			if (!shim_observer_alive())
+				shim.gate = SHIM_OFF;
+			return NULL;
+		}
+		shim_ring_bell();
+		nap();
+	}
+}
+
+struct ring_slot *shim_slot_take(void)
+{
+	return shim_slot_wait(
+		__atomic_fetch_add(&shim_session.head, 1, __ATOMIC_SEQ_CST));
+}
+
+/* Gives a position back unused: `begun` when its slot is marked already. */
+void shim_slot_abandon(uint64_t position, int begun)
+{
+	struct ring_slot *slot = slot_of(position);
+
+	while (!begun && !claim(position)) {
+		if (skip(position))
+			return;
+		nap();
+	}
+	slot->event.call = 0;
+	slot->event.frames = 0;
+	slot->event.flags = TRACE_ABANDONED;
+	__atomic_fetch_add(&slot->event.turn, 1, __ATOMIC_SEQ_CST);
+}
+
+struct ring_slot *shim_event_begin(uint32_t call, const uint64_t args[6])
+{
+	struct ring_slot *slot;
+
+	if (shim.gate == SHIM_OFF)
+		return NULL;
+	slot = shim_slot_take();
+	if (!slot)
+		return NULL;
+	slot->event.call = call;
+	slot->event.frames = 0;
+	slot->event.flags = 0;
+	slot->event.site = 0;
+	slot->event.sp = 0;
+	slot->event.result = 0;
+	for (int i = 0; i < 6; i++)
+		slot->event.args[i] = args[i];
+	slot->event.thread = shim_thread_key();
+	slot->event.tsc = shim_clock();
+	slot->event.ticket = shim_ticket();
+	return slot;
+}
+
+void shim_event_end(struct ring_slot *slot, uint64_t result)
+{
+	if (!slot)
+		return;
+	slot->event.result = result;
+	slot->event.ticket_after = shim_ticket();
+	slot->event.tsc_after = shim_clock();
+	__atomic_fetch_add(&slot->event.turn, 1, __ATOMIC_SEQ_CST);
+}
+
+static int within(uint64_t address, uint64_t start, uint64_t size)
+{
+	return address - start < size;
+}
+
+/* The stack of a caller in Go text, by the rules of record_walk in record.S. */
+void shim_walk(struct ring_slot *slot, const struct shim_frame *frame)
+{
+	uint64_t fp = frame->rbp, below = frame->rsp;
+	uint64_t pc = *(const uint64_t *)frame->rsp;
+	uint16_t count = 0;
+
+	if (!(frame->stub->flags & STUB_FLAG_GO))
+		return;
+	slot->frame[count++] = pc;
+	while (within(pc, shim.go_text, shim.go_text_size) &&
+	       !within(pc, shim.sigtramp, shim.sigtramp_size) &&
+	       (fp & 7) == 0) {
+		if (fp - below >= 0x10000 &&
+		    !(within(pc, shim.systemstack, shim.systemstack_size) &&
+		      fp >= 0x10000))
+			break;
+		pc = ((const uint64_t *)fp)[1];
+		if (!within(pc, shim.go_text, shim.go_text_size))
+			break;
+		if (count == TRACE_FRAMES) {
+			slot->event.flags |= TRACE_CUT;
+			break;
+		}
+		slot->frame[count++] = pc;
+		below = fp;
+		fp = *(const uint64_t *)fp;
+	}
+	slot->event.frames = count;
+}
+
+void shim_fact(enum trace_call fact, uint64_t a, uint64_t b, uint64_t c,
+               uint64_t d, uint64_t e, uint64_t f)
+{
+	const uint64_t args[6] = { a, b, c, d, e, f };
+
+	shim_event_end(shim_event_begin(fact, args), 0);
+}

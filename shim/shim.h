@@ -1,0 +1,209 @@
+/*
+ * shim - goload's code inside the target.
+ *
+ * Freestanding: no libc, no thread-local storage, no vector register, no
+ * relocation.  Nothing here prints or ends the target on goload's account:
+ * what fails is counted in the session and the program goes on.
+ *
+ *   boot.c     the image's start: map the program, patch it, jump
+ *   patch.c    plan -> stubs, islands and patched sites
+ *   stub.c     the bytes of a stub (pure)
+ *   ring.c     events written from C
+ *   cold.c     the calls that need more than an event
+ *   sigaction.c  signal dispositions and masks, SIGSYS virtual
+ *   unwind.c   a signal that lands in the shim: back to the site, or on
+ *   net.c      Syscall User Dispatch and its handler
+ *   thread.c   clone, fork, vfork and their children
+ *   end.c      every way the target can end
+ *
+ *   x86_64/record.S  the hot path: one event, no stack, no TLS
+ *   x86_64/cold.S    the way from a stub to C and back
+ *   x86_64/signal.S  entries of signal handlers
+ *   x86_64/entry.S   _start, and the jump into the program
+ *   x86_64/area.S    where everything lies
+ *
+ * Rules.  The hot path never changes RSP or FS.  C runs on a stack of the pool
+ * with every signal blocked, or on a signal stack with every signal blocked;
+ * so C is never interrupted, and only the assembly has to be unwound.
+ */
+#ifndef SHIM_SHIM_H
+#define SHIM_SHIM_H
+
+#include "loader/loader.h"
+#include "loader/x86_64/sys.h"
+#include "shim/stub.h"
+#include "shim/x86_64/layout.h"
+#include "trace/trace.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* What a stub wants done with a call (shim_interest). */
+enum shim_interest {
+	SHIM_NONE = INTEREST_NONE,
+	SHIM_RECORD = INTEREST_RECORD, /* one event around the call */
+	SHIM_COLD = INTEREST_COLD,     /* to C */
+	SHIM_MASK = INTEREST_MASK,     /* to C if it carries a signal mask */
+	SHIM_SIGRETURN = INTEREST_SIGRETURN,
+};
+
+enum shim_action {
+	SHIM_DONE = ACTION_DONE, /* frame->result is the answer */
+	SHIM_CALL = ACTION_CALL, /* make the call with frame->arg, signals on */
+	SHIM_CLONE = ACTION_CLONE, /* make it with signals off, two return */
+	SHIM_EXIT = ACTION_EXIT,   /* end this thread */
+	SHIM_RESTART = ACTION_RESTART, /* run the stub again from `resume` */
+};
+
+enum shim_gate {
+	SHIM_OPEN = GATE_OPEN,       /* recording */
+	SHIM_OFF = GATE_OFF,         /* not: a fork child, or no observer */
+	SHIM_CLOSING = GATE_CLOSING, /* the target is ending: recorders park */
+};
+
+/* A thread's registers while it is in C; one of a pool. */
+struct shim_frame {
+	uint32_t busy;
+	uint32_t kind; /* FRAME_COLD, FRAME_FULL: how it came here */
+	struct stub_site *stub;
+	uint64_t rax, rbx, rdx, rsi, rdi, rbp, rsp;
+	uint64_t r8, r9, r10, r12, r13, r14, r15;
+	uint64_t r11;  /* FRAME_FULL: number << 48 | stub */
+	uint64_t mask; /* the thread's signal mask */
+	uint64_t result;
+	struct shim_frame *child;
+	uint64_t post; /* shim_cold_post() wants to see the result */
+	uint64_t nr;   /* SHIM_CALL, SHIM_CLONE: what to call */
+	uint64_t arg[6];
+	uint64_t scratch[16]; /* copies that the kernel reads */
+};
+
+_Static_assert(sizeof(struct shim_frame) < 1024, "room for the stack");
+
+/* From x86_64/area.S: one contiguous range, in this order. */
+extern uint8_t __executable_start[] __attribute__((visibility("hidden")));
+extern uint8_t shim_pool[] __attribute__((visibility("hidden")));
+extern uint8_t shim_pool_end[] __attribute__((visibility("hidden")));
+extern uint8_t shim_stubs[] __attribute__((visibility("hidden")));
+extern uint8_t shim_stubs_end[] __attribute__((visibility("hidden")));
+extern struct trace_session shim_session __attribute__((visibility("hidden")));
+extern struct ring_slot shim_slots[] __attribute__((visibility("hidden")));
+extern uint8_t shim_image_end[] __attribute__((visibility("hidden")));
+
+/* State of the shim; in memory of this process alone (a fork child has its
+ * own).  Written at boot unless said otherwise. */
+struct shim_state {
+	uint64_t go_text, go_text_size; /* in memory; size 0: none */
+	uint64_t sigtramp, sigtramp_size;
+	uint64_t systemstack, systemstack_size;
+	struct ring_slot *slots; /* = shim_slots */
+	uint8_t *pool_end;       /* = shim_pool_end */
+	uint32_t gate;           /* enum shim_gate; changes */
+	uint32_t fsgsbase;       /* rdfsbase may be used */
+	uint64_t image_size;     /* of the range of area.S */
+	int32_t pid;
+	uint32_t threads; /* alive; changes */
+	uint32_t net;     /* the net is on */
+	uint32_t stubs_lock;
+	uint32_t stubs_used; /* bytes of the stub area */
+	uint32_t options;    /* enum session_option */
+};
+extern struct shim_state shim __attribute__((visibility("hidden")));
+
+_Static_assert(sizeof(struct shim_state) <= 128, "area.S");
+_Static_assert(offsetof(struct shim_state, slots) == 48, "area.S");
+_Static_assert(offsetof(struct shim_state, gate) == 64, "area.S");
+_Static_assert(offsetof(struct shim_state, image_size) == 72, "area.S");
+
+extern const uint8_t shim_interest[INTEREST_CALLS]
+	__attribute__((visibility("hidden")));
+
+/* Assembly labels that C takes the address of. */
+#define SHIM_LABEL(name)                                                       \
+	extern uint8_t name[] __attribute__((visibility("hidden")))
+SHIM_LABEL(shim_record);
+SHIM_LABEL(shim_cold);
+SHIM_LABEL(shim_sigreturn);
+SHIM_LABEL(shim_dispatch);
+SHIM_LABEL(shim_handler);
+SHIM_LABEL(shim_handler_reset);
+SHIM_LABEL(shim_sigsys);
+SHIM_LABEL(shim_fatal);
+SHIM_LABEL(shim_restorer);
+
+/* stub area (patch.c) */
+struct stub_site *shim_stub_at(uint64_t rip); /* rip inside a stub */
+struct stub_site *shim_stub_of_site(uint64_t site);
+struct stub_site *shim_stub_new(uint64_t site, const struct trace_patch *patch,
+                                uint32_t flags);
+void shim_patch_program(const struct session_plan *plan,
+                        const struct loader_image *image);
+
+/* ring.c */
+struct ring_slot *shim_event_begin(uint32_t call, const uint64_t args[6]);
+void shim_event_end(struct ring_slot *slot, uint64_t result);
+void shim_fact(enum trace_call fact, uint64_t a, uint64_t b, uint64_t c,
+               uint64_t d, uint64_t e, uint64_t f);
+struct ring_slot *shim_slot_wait(uint64_t position);
+struct ring_slot *shim_slot_take(void);
+void shim_walk(struct ring_slot *slot, const struct shim_frame *frame);
+void shim_slot_abandon(uint64_t position, int begun);
+uint64_t shim_ticket(void);
+uint64_t shim_thread_key(void);
+uint64_t shim_clock(void);
+void shim_ring_bell(void);
+
+/* cold.c, called from cold.S */
+enum shim_action shim_cold_call(struct shim_frame *frame);
+void shim_cold_post(struct shim_frame *frame);
+
+/* sigaction.c */
+#define SHIM_SIGSYS_BIT (1ull << (31 - 1))
+void shim_signals_boot(void);
+void shim_signals_unlock(void);
+void shim_sigaction(struct shim_frame *frame);
+void shim_sigprocmask(struct shim_frame *frame);
+enum shim_action shim_mask_call(struct shim_frame *frame);
+extern uint64_t shim_handlers[65] __attribute__((visibility("hidden")));
+uint64_t shim_handler_reset_take(int sig);
+void shim_default(int sig);
+uint64_t shim_sigsys_handler(uint8_t *info, uint8_t *ucontext);
+int shim_mask_read(struct shim_frame *frame, uint64_t from, uint64_t *to);
+
+/* unwind.c */
+void shim_unwind(uint8_t *ucontext);
+void shim_unwind_any(uint8_t *ucontext);
+void shim_frame_release(struct shim_frame *frame);
+
+/* net.c */
+int shim_net_arm(void);
+uint64_t shim_net_signal(int sig, uint8_t *info, uint8_t *ucontext);
+
+/* thread.c */
+enum shim_action shim_clone_before(struct shim_frame *frame);
+void shim_clone_after(struct shim_frame *frame);
+void shim_child(struct shim_frame *frame);
+int shim_foreign(void);
+
+/* end.c */
+enum shim_action shim_exit_before(struct shim_frame *frame);
+void shim_last_look(enum trace_end end, uint64_t value);
+void shim_park(void);
+void shim_fatal_signal(int sig, uint8_t *info, uint8_t *ucontext);
+
+/* fault-safe access to the program's memory: 0 or -EFAULT */
+int shim_read(void *to, uint64_t from, size_t size);
+int shim_write(uint64_t to, const void *from, size_t size);
+
+/* mem.c */
+void *memcpy(void *to, const void *from, size_t size);
+void *memset(void *to, int byte, size_t size);
+
+static inline int shim_observer_alive(void)
+{
+	uint32_t word = __atomic_load_n(&shim_session.alive, __ATOMIC_ACQUIRE);
+
+	return word != 0 && !(word & 0x40000000); /* FUTEX_OWNER_DIED */
+}
+
+#endif

@@ -1,0 +1,136 @@
+/*
+ * thread - clone, clone3, fork and vfork, and what their children do first.
+ *
+ * Both sides return with every signal blocked (x86_64/cold.S), the parent with
+ * its frame, the child with one that was made for it before the call: they may
+ * share all memory and run at the same time.  No slot of the ring is held
+ * across the call; the parent records it afterwards.
+ */
+#include "shim/shim.h"
+
+#include <asm/mman.h>
+#include <asm/unistd_64.h>
+#include <linux/errno.h>
+#include <linux/mman.h>
+#include <linux/sched.h>
+
+#define NR_clone3 435
+
+/* A process that shares the target's memory and is not the target: between
+ * vfork and execve, in posix_spawn. */
+int shim_foreign(void)
+{
+	return sys_call0(__NR_getpid) != shim.pid;
+}
+
+static struct shim_frame *frame_at(size_t index)
+{
+	return (struct shim_frame *)(shim_pool + index * FRAME_SIZE);
+}
+
+static struct shim_frame *frame_take(void)
+{
+	for (;; __builtin_ia32_pause())
+		for (size_t i = 0; i < FRAME_COUNT; i++)
+			if (!__atomic_exchange_n(&frame_at(i)->busy, 1,
+			                         __ATOMIC_ACQUIRE))
+				return frame_at(i);
+}
+
+/* The flags of the call; fork and vfork in clone's terms. */
+static uint64_t clone_flags(const struct shim_frame *frame)
+{
+	uint64_t flags = 0;
+
+	switch (frame->nr) {
+	case __NR_clone:
+		return frame->arg[0];
+	case NR_clone3: /* the first member of struct clone_args */
+		shim_read(&flags, frame->arg[0], sizeof(flags));
+		return flags;
+	case __NR_vfork:
+		return CLONE_VM | CLONE_VFORK;
+	default:
+		return 0;
+	}
+}
+
+enum shim_action shim_clone_before(struct shim_frame *frame)
+{
+	struct shim_frame *child = frame_take();
+	uint64_t flags = clone_flags(frame);
+
+	if (shim.gate == SHIM_CLOSING) {
+		shim_frame_release(child);
+		shim_park();
+		return SHIM_RESTART;
+	}
+	if (flags & CLONE_THREAD)
+		__atomic_fetch_add(&shim.threads, 1, __ATOMIC_SEQ_CST);
+	frame->scratch[0] = flags;
+	frame->child = child;
+	memcpy(child, frame, sizeof(*child));
+	return SHIM_CLONE;
+}
+
+/* In the parent. */
+void shim_clone_after(struct shim_frame *frame)
+{
+	int failed = trace_failed(frame->result);
+	uint64_t flags = frame->scratch[0];
+	struct ring_slot *slot;
+
+	if (failed) {
+		shim_frame_release(frame->child);
+		if (flags & CLONE_THREAD)
+			__atomic_fetch_sub(&shim.threads, 1, __ATOMIC_SEQ_CST);
+	} else if (!(flags & CLONE_VM)) {
+		shim_frame_release(frame->child); /* the child has a copy */
+	}
+	slot = shim_event_begin((uint32_t)frame->nr, frame->arg);
+	if (slot) {
+		slot->event.site = frame->stub->site;
+		slot->event.sp = frame->rsp;
+		if (frame->stub->flags & STUB_FLAG_NET)
+			slot->event.flags |= TRACE_BY_NET;
+		shim_walk(slot, frame);
+	}
+	shim_event_end(slot, frame->result);
+	if (!failed && !(flags & CLONE_THREAD))
+		shim_fact(TRACE_CHILD, frame->result, flags, 0, 0, 0, 0);
+}
+
+/*
+ * A fork child: a process of its own that is not observed.  The ring is the
+ * target's, so it goes; the pool and the locks are copies of a moment when
+ * other threads, which do not exist here, may have held them.
+ */
+static void detach(struct shim_frame *frame)
+{
+	shim.gate = SHIM_OFF;
+	shim.pid = (int32_t)sys_call0(__NR_getpid);
+	shim.stubs_lock = 0;
+	shim_signals_unlock();
+	for (size_t i = 0; i < FRAME_COUNT; i++)
+		if (frame_at(i) != frame)
+			frame_at(i)->busy = 0;
+	sys_call6(__NR_mmap, (long)&shim_session,
+	          (long)(shim_image_end - (uint8_t *)&shim_session),
+	          PROT_READ | PROT_WRITE,
+	          MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1,
+	          0);
+}
+
+/* In the child, whatever it is: under the net before its first instruction. */
+void shim_child(struct shim_frame *frame)
+{
+	uint64_t flags = frame->scratch[0];
+
+	if (!(flags & CLONE_VM))
+		detach(frame);
+	if (shim.net)
+		shim_net_arm();
+	if (flags & CLONE_THREAD)
+		shim_fact(TRACE_THREAD, (uint64_t)sys_call0(__NR_gettid),
+		          frame->rsp, 0, 0, 0, 0);
+}

@@ -1,0 +1,61 @@
+/*
+ * area - where everything of the image lies, in one contiguous range:
+ *
+ *   text, constants, data, bss  |  pool of stacks  |  stubs  |  session, ring
+ *   ^ __executable_start                                    shim_image_end ^
+ *
+ * Syscall User Dispatch knows one range per thread, from the start to
+ * shim_stubs_end, so every syscall instruction of goload's is in it.  This
+ * file is linked last: its .bss ends the image.
+ */
+#include "shim/x86_64/layout.h"
+#include "trace/numbers.h"
+
+	.globl	shim, shim_gate, shim_fsgsbase, shim_slots_pointer
+	.globl	shim_pool_pointer, shim_go_text, shim_go_text_size
+	.globl	shim_sigtramp, shim_sigtramp_size, shim_image_size
+	.globl	shim_systemstack, shim_systemstack_size
+	.hidden	shim, shim_gate, shim_fsgsbase, shim_slots_pointer
+	.hidden	shim_pool_pointer, shim_go_text, shim_go_text_size
+	.hidden	shim_sigtramp, shim_sigtramp_size, shim_image_size
+	.hidden	shim_systemstack, shim_systemstack_size
+	.globl	shim_pool, shim_pool_end, shim_stubs, shim_stubs_end
+	.globl	shim_session, shim_slots, shim_image_end, shim_boot_stack
+	.hidden	shim_pool, shim_pool_end, shim_stubs, shim_stubs_end
+	.hidden	shim_session, shim_slots, shim_image_end, shim_boot_stack
+
+	.bss
+	.p2align 6
+shim:	/* struct shim_state (shim.h) */
+	.set	shim_go_text, shim+0
+	.set	shim_go_text_size, shim+8
+	.set	shim_sigtramp, shim+16
+	.set	shim_sigtramp_size, shim+24
+	.set	shim_systemstack, shim+32
+	.set	shim_systemstack_size, shim+40
+	.set	shim_slots_pointer, shim+48
+	.set	shim_pool_pointer, shim+56
+	.set	shim_gate, shim+64
+	.set	shim_fsgsbase, shim+68
+	.set	shim_image_size, shim+72
+	.skip	128
+
+	.p2align 12
+	.skip	16384			/* the boot's stack, grows down */
+shim_boot_stack:
+shim_pool:
+	.skip	FRAME_COUNT * FRAME_SIZE
+shim_pool_end:
+	.skip	4096			/* a frame's stack never reaches the stubs */
+shim_stubs:
+	.skip	STUB_AREA
+shim_stubs_end:
+	.p2align 12
+shim_session:
+	.skip	0x2000
+shim_slots:
+	.skip	TRACE_RING_SLOTS * TRACE_RING_SLOT_SIZE
+	.p2align 12
+shim_image_end:
+
+	.section .note.GNU-stack,"",%progbits

@@ -1,0 +1,116 @@
+/*
+ * layout - offsets that assembly and C agree on.
+ *
+ * Plain numbers, for both; shim.h and stub.h hold the structures and assert
+ * that these are true.
+ */
+#ifndef SHIM_X86_64_LAYOUT_H
+#define SHIM_X86_64_LAYOUT_H
+
+/* struct trace_event (trace/event.h) and struct ring_slot (trace/ring.h) */
+#define EVENT_TURN         0
+#define EVENT_TICKET       8
+#define EVENT_TICKET_AFTER 16
+#define EVENT_TSC          24
+#define EVENT_TSC_AFTER    32
+#define EVENT_THREAD       40
+#define EVENT_SITE         48
+#define EVENT_ARGS         56
+#define EVENT_RESULT       104
+#define EVENT_CALL         112
+#define EVENT_FRAMES       116
+#define EVENT_FLAGS        118
+#define EVENT_SP           120
+#define SLOT_RBX           128
+#define SLOT_STUB          136
+#define SLOT_FRAME         256
+
+/* struct trace_session (trace/session.h) */
+#define SESSION_HEAD       0x340
+#define SESSION_ORDER      0x380
+
+/* struct stub_site (shim/stub.h) */
+#define STUB_SITE          0
+#define STUB_PLAIN         8
+#define STUB_POST          16
+#define STUB_FLAGS         24
+#define STUB_FLAG_GO       1
+#define STUB_FLAG_NET      2
+#define STUB_ENTRY         32
+#define STUB_RESUME        40
+#define STUB_NATIVE_POST   48
+#define STUB_BEFORE        56
+#define STUB_AFTER         57
+#define STUB_RETURN        64
+
+/* struct shim_frame (shim/shim.h) */
+#define FRAME_BUSY         0
+#define FRAME_KIND         4
+#define FRAME_STUB         8
+#define FRAME_RAX          16
+#define FRAME_RBX          24
+#define FRAME_RDX          32
+#define FRAME_RSI          40
+#define FRAME_RDI          48
+#define FRAME_RBP          56
+#define FRAME_RSP          64
+#define FRAME_R8           72
+#define FRAME_R9           80
+#define FRAME_R10          88
+#define FRAME_R12          96
+#define FRAME_R13          104
+#define FRAME_R14          112
+#define FRAME_R15          120
+#define FRAME_R11          128
+#define FRAME_MASK         136
+#define FRAME_RESULT       144
+#define FRAME_CHILD        152
+#define FRAME_POST         160
+#define FRAME_NR           168
+#define FRAME_ARG          176
+#define FRAME_SIZE         16384
+#define FRAME_COUNT        64
+
+/* enum frame_kind */
+#define FRAME_COLD         1
+#define FRAME_FULL         2
+
+/* enum shim_action */
+#define ACTION_DONE        0
+#define ACTION_CALL        1
+#define ACTION_CLONE       2
+#define ACTION_EXIT        3
+#define ACTION_RESTART     4
+
+/* enum shim_gate */
+#define GATE_OPEN          0
+#define GATE_OFF           1
+#define GATE_CLOSING       2
+
+/* enum shim_interest */
+#define INTEREST_NONE      0
+#define INTEREST_RECORD    1
+#define INTEREST_COLD      2
+#define INTEREST_MASK      3
+#define INTEREST_SIGRETURN 4
+#define INTEREST_CALLS     512
+
+/* struct rt_sigframe, as the stack pointer sees it in a handler: the return
+ * address, then ucontext, then siginfo (arch/x86/include/asm/sigframe.h);
+ * offsets from the ucontext (struct sigcontext_64, uapi/asm/sigcontext.h) */
+#define UC_R8              40
+#define UC_R11             64
+#define UC_RSP             160
+#define UC_RIP             168
+#define UC_EFLAGS          176
+#define UC_RESERVED        232 /* sigcontext.reserved1: the kernel ignores it */
+#define UC_COOKIE          232
+#define UC_SHOWN           240
+#define UC_RESUME          248
+#define UC_SIGMASK         296
+#define UC_COOKIE_VALUE    0x676f6c64
+
+#define STUB_GRAIN         64      /* stubs begin at multiples of this */
+#define STUB_AREA          0x200000
+
+#endif
