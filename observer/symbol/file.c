@@ -1,0 +1,131 @@
+/* file - one ELF file: open, what it says of itself, its text, its names. */
+#include "observer/symbol/internal.h"
+
+#include <stdlib.h>
+
+static const char *read_interp(const struct symbol_file *file)
+{
+	Elf64_Phdr segment;
+
+	for (uint32_t i = 0; elf_segment(file, i, &segment); i++)
+		if (segment.p_type == PT_INTERP)
+			return span_string(elf_segment_span(file, &segment), 0);
+	return NULL;
+}
+
+/* DF_1_PIE is not asked: static-PIE made by Go's own linker lacks it, and a
+ * library is planned like a PIE. */
+static enum file_linkage read_linkage(const struct symbol_file *file)
+{
+	Elf64_Phdr segment;
+	int interp = 0;
+
+	for (uint32_t i = 0; elf_segment(file, i, &segment); i++)
+		if (segment.p_type == PT_INTERP)
+			interp = 1;
+	if (file->header.e_type == ET_DYN)
+		return interp ? FILE_DYNAMIC_PIE : FILE_STATIC_PIE;
+	return interp ? FILE_DYNAMIC : FILE_STATIC;
+}
+
+static int has_symtab(const struct symbol_file *file)
+{
+	Elf64_Shdr section;
+
+	for (uint32_t i = 0; elf_section(file, i, &section); i++)
+		if (section.sh_type == SHT_SYMTAB)
+			return 1;
+	return 0;
+}
+
+/* One pass over the names for all that is wanted: the runtime comes early. */
+static uint64_t find_runtime(struct symbol_file *file)
+{
+	const struct pclntab *go = &file->go;
+	uint64_t schedinit = 0;
+
+	for (uint32_t i = 0; i < go->count; i++) {
+		const char *name;
+		uint32_t offset;
+		if (!pclntab_field(go, pclntab_function(go, i), 1, &offset))
+			continue;
+		struct span own = span_cut(go->names, offset, 18);
+		name = (const char *)own.at;
+		if (own.size < 18 || memcmp(name, "runtime.s", 9))
+			continue;
+		if (!memcmp(name, "runtime.schedinit", 18))
+			schedinit = pclntab_entry(go, i);
+		if (!memcmp(name, "runtime.sigtramp", 17)) {
+			file->info.sigtramp[0] = pclntab_entry(go, i);
+			file->info.sigtramp[1] = pclntab_entry(go, i + 1);
+		}
+		if (schedinit && file->info.sigtramp[0])
+			break;
+	}
+	return schedinit;
+}
+
+struct symbol_file *symbol_open(const void *bytes, size_t size)
+{
+	struct symbol_file *file = calloc(1, sizeof(*file));
+
+	if (!file)
+		return NULL;
+	file->all = (struct span){ .at = bytes, .size = size };
+	if (!elf_read(file)) {
+		free(file);
+		return NULL;
+	}
+	pclntab_find(file);
+	uint64_t schedinit = 0;
+	if (file->go.version != PCLNTAB_NONE) {
+		file->info.go_text[0] = pclntab_entry(&file->go, 0);
+		file->info.go_text[1] =
+			pclntab_entry(&file->go, file->go.count);
+		schedinit = find_runtime(file);
+	}
+	file->go_version = buildinfo_go_version(file, schedinit);
+	file->build_id = buildinfo_build_id(file);
+	file->info.go_version = file->go_version;
+	file->info.build_id = file->build_id;
+	file->info.interp = read_interp(file);
+	file->info.linkage = read_linkage(file);
+	file->info.stripped = !has_symtab(file);
+	return file;
+}
+
+void symbol_close(struct symbol_file *file)
+{
+	if (!file)
+		return;
+	free(file->go.relocated);
+	free(file->go_version);
+	free(file->build_id);
+	free(file->starts);
+	free(file->symbols);
+	free(file);
+}
+
+const struct symbol_info *symbol_info(const struct symbol_file *file)
+{
+	return &file->info;
+}
+
+int symbol_find(struct symbol_file *file, uint64_t address,
+                struct symbol_place *place)
+{
+	uint32_t index;
+
+	if (!pclntab_search(&file->go, address, &index))
+		return symtab_find(file, address, place);
+	const char *name = pclntab_name(&file->go, index);
+	if (!name)
+		return 0;
+	*place = (struct symbol_place){
+		.function = name,
+		.start = pclntab_entry(&file->go, index),
+		.go = 1,
+	};
+	goline_find(&file->go, index, address, place);
+	return 1;
+}
