@@ -1,0 +1,215 @@
+/*
+ * A piece's claim: its kind, its owner, and the place in the code that made
+ * it, by what the stack of its call says and the table in kinds.c knows.
+ */
+#include "observer/ledger/internal.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+/* ---- one stack ---------------------------------------------------------- */
+
+struct walk {
+	enum manner manner;
+	int persistent;   /* came through persistentalloc */
+	struct name by;   /* the first frame that is no primitive */
+	struct name user; /* the first behind it that is not the runtime */
+	struct name any;  /* the first that is there */
+	const struct kind_rule *rule;
+	int at_start;
+};
+
+static enum manner manner_of(const struct trace_event *event)
+{
+	if (event->call != SYS_mmap)
+		return ALLOCATES;
+	if ((event->args[2] & (PROT_READ | PROT_WRITE | PROT_EXEC)) == 0)
+		return RESERVES;
+	return event->args[3] & MAP_FIXED ? COMMITS : ALLOCATES;
+}
+
+/* persistentalloc's chunks are shared: who needed the next one is its site,
+ * but unless that has a row of its own the kind is one for all. */
+static const struct kind_rule *persistent_rule(const struct name *name)
+{
+	static const struct kind_rule shared = { .kind = "runtime metadata",
+		                                 .owner = KINDS_GO };
+	const struct kind_rule *rule = kinds_fit(name->rule, PERSISTENT);
+
+	return rule && rule->manner == PERSISTENT ? rule : &shared;
+}
+
+static void look_at(struct walk *walk, const struct name *name)
+{
+	if (walk->any.address == 0)
+		walk->any = *name;
+	walk->at_start |= name->start;
+	if (name->group == NAME_UNKNOWN)
+		return;
+	if (name->group == NAME_PRIMITIVE) {
+		walk->persistent |= name->persistent;
+		return;
+	}
+	if (walk->by.address == 0)
+		walk->by = *name;
+	/* Once the program's own code is reached, the runtime is done. */
+	if (!walk->rule &&
+	    !(walk->by.group == NAME_RUNTIME && walk->user.address != 0)) {
+		if (walk->persistent && name->group == NAME_RUNTIME)
+			walk->rule = persistent_rule(name);
+		else
+			walk->rule = kinds_fit(name->rule, walk->manner);
+	}
+	if (walk->user.address == 0 && name->group == NAME_PROGRAM &&
+	    !name->rule)
+		walk->user = *name;
+}
+
+static struct walk walk_stack(struct kinds *kinds,
+                              const struct ledger_event *from)
+{
+	struct walk walk = { .manner = manner_of(from->event) };
+
+	/* The callee looks one byte before: here the site itself is meant. */
+	if (from->event->site)
+		look_at(&walk, names_get(&kinds->names, from->event->site + 1));
+	for (unsigned i = 0; i < from->event->frames; i++)
+		look_at(&walk, names_get(&kinds->names, from->frame[i]));
+	return walk;
+}
+
+/* ---- one piece ---------------------------------------------------------- */
+
+static struct claim plain(const char *kind, const char *owner)
+{
+	return (struct claim){ .kind = kind, .owner = owner };
+}
+
+static struct claim claim_segment(const struct space_piece *piece)
+{
+	switch (piece->what) {
+	case TRACE_WHAT_FILE:
+		if (piece->prot & PROT_EXEC)
+			return plain("text", "program");
+		if (piece->prot & PROT_WRITE)
+			return plain("data", "program");
+		return plain("rodata", "program");
+	case TRACE_WHAT_BSS:
+		return plain("bss", "program");
+	case TRACE_WHAT_INTERP_FILE:
+	case TRACE_WHAT_INTERP_BSS:
+		return plain("ld.so", KINDS_LIBC);
+	case SPACE_STACK:
+		return plain("stack", "kernel");
+	case SPACE_VDSO:
+		return plain("vDSO, vvar", "kernel");
+	case SPACE_AIO:
+		return plain("aio ring", "kernel");
+	case SPACE_UPROBES:
+		return plain("uprobes", "kernel");
+	default:
+		return plain("mapping", "program");
+	}
+}
+
+/* By a frame of the runtime's, if only one that carries calls: its stack could
+ * not be walked. */
+static int by_runtime(const struct walk *walk)
+{
+	const char *function = walk->any.place.function;
+
+	if (walk->by.address)
+		return walk->by.group == NAME_RUNTIME;
+	return function && strncmp(function, "runtime.", 8) == 0;
+}
+
+/* Where no frame has a row in the table. */
+static struct claim claim_other(const struct walk *walk,
+                                const struct space_piece *piece)
+{
+	if (by_runtime(walk))
+		return plain("Go runtime, other", KINDS_GO);
+	if (piece->event->event->call == SYS_shmat)
+		return plain("shared memory", "program");
+	if (piece->event->event->call == SYS_map_shadow_stack)
+		return plain("shadow stack", "program");
+	if (!(piece->flags & MAP_ANONYMOUS))
+		return plain("file mapping", "program");
+	return plain("mapping", "program");
+}
+
+static void set_site(struct claim *claim, const struct walk *walk)
+{
+	const struct name *name = &walk->any;
+
+	if (walk->by.address)
+		name = &walk->by;
+	if (walk->rule && walk->rule->caused && walk->user.address)
+		name = &walk->user;
+	claim->place = name->place;
+	claim->address = name->address;
+	claim->at_start = walk->at_start;
+}
+
+struct claim kinds_claim(struct kinds *kinds, const struct space_piece *piece)
+{
+	struct claim claim;
+	struct walk walk;
+
+	if (!piece->event || piece->event->event->call >= TRACE_FACT ||
+	    (piece->what != SPACE_CALL && piece->what != TRACE_WHAT_BRK))
+		return claim_segment(piece);
+	walk = walk_stack(kinds, piece->event);
+	if (piece->what == TRACE_WHAT_BRK)
+		claim = plain("brk heap", walk.rule ? KINDS_LIBC : "program");
+	else if (piece->event == kinds->scavenge)
+		claim = plain("scavenge index", KINDS_GO);
+	else if (walk.rule)
+		claim = plain(walk.rule->kind, walk.rule->owner);
+	else
+		claim = claim_other(&walk, piece);
+	set_site(&claim, &walk);
+	return claim;
+}
+
+/* ---- Go 1.19 and 1.20 --------------------------------------------------- */
+
+/*
+ * There (*pageAlloc).sysInit reserves the scavenge index too, in the same way
+ * as the page summary; but behind its levels, of which each is larger than
+ * the one before, and smaller than the last.
+ */
+static const struct ledger_event *find_scavenge(struct kinds *kinds)
+{
+	enum { ENOUGH = 4096 }; /* it happens before the program begins */
+	const struct ledger_run *run = kinds->run;
+	uint64_t largest = 0;
+
+	for (size_t i = 0; i < run->event_count && i < ENOUGH; i++) {
+		const struct ledger_event *from = &run->event[i];
+		struct walk walk;
+
+		if (from->event->call != SYS_mmap ||
+		    manner_of(from->event) != RESERVES)
+			continue;
+		walk = walk_stack(kinds, from);
+		if (!walk.rule || !walk.rule->function ||
+		    strcmp(walk.rule->function,
+		           "runtime.(*pageAlloc).sysInit") != 0)
+			continue;
+		if (from->event->args[1] < largest)
+			return from;
+		largest = from->event->args[1];
+	}
+	return NULL;
+}
+
+void kinds_init(struct kinds *kinds, const struct ledger_run *run,
+                ledger_namer *namer, void *context)
+{
+	*kinds = (struct kinds){
+		.run = run,
+		.names = { .namer = namer, .context = context },
+	};
+	kinds->scavenge = find_scavenge(kinds);
+}

@@ -1,0 +1,294 @@
+/*
+ * internal - what the files of this room share: never included elsewhere.
+ *
+ * The way of a ledger:
+ *
+ *   run.c     bytes -> sorted events, looks, samples
+ *   replay.c  events in order -> calls.c, when -> effects.c, shm.c, what
+ *   race.c    watches calls that overlap in time and in addresses
+ *   trend.c   the sums over time, thinned to what a chart can show
+ *   look.c    the kernel's map as text -> lines
+ *   check.c   the space against the last look; only what both have stays
+ *   kinds.c   the table from frames to kinds and owners
+ *   claim.c   a piece's stack -> its kind, owner and site
+ *   names.c   a memory of names, so that each address is asked for once
+ *   rows.c    pieces -> rows
+ */
+#ifndef OBSERVER_LEDGER_INTERNAL_H
+#define OBSERVER_LEDGER_INTERNAL_H
+
+#include "observer/ledger/ledger.h"
+#include "observer/ledger/space.h"
+
+#include <sys/syscall.h>
+
+/* Calls that are younger than the headers of the oldest supported system. */
+#ifndef SYS_map_shadow_stack
+#define SYS_map_shadow_stack 453
+#endif
+#ifndef SYS_mseal
+#define SYS_mseal 462
+#endif
+
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
+#ifndef MREMAP_DONTUNMAP
+#define MREMAP_DONTUNMAP 4
+#endif
+
+/* ---- an array that grows ------------------------------------------------ */
+
+struct vector {
+	void *item;
+	size_t count, capacity;
+};
+
+/* Room for one more item of `size` bytes; NULL when memory is short. */
+void *vector_add(struct vector *vector, size_t size);
+
+/* ---- order -------------------------------------------------------------- */
+
+/* How a call changes the map: decides at which of its tickets it counts. */
+enum call_shape {
+	CALL_NEITHER, /* changes no range */
+	CALL_UNMAPS,  /* counts before: others may get what it frees */
+	CALL_MAPS,    /* counts after: it got what others had freed */
+	CALL_BOTH,    /* changes named ranges between its two tickets */
+};
+
+enum call_shape call_shape(const struct trace_event *event);
+
+/* ---- looks -------------------------------------------------------------- */
+
+struct look_line { /* of /proc/PID/maps */
+	uint64_t start, end;
+	uint64_t offset;
+	uint64_t inode;
+	const char *name; /* not NUL-terminated */
+	size_t name_size;
+	uint8_t prot;
+	uint8_t shared;
+};
+
+struct look {
+	struct look_line *line; /* in order, without overlap */
+	size_t count;
+	uint64_t size; /* the sum: what VmSize counts */
+};
+
+/* 0 when memory is short.  Lines that are none, and [vsyscall], which VmSize
+ * does not count, are left out. */
+int look_read(struct look *look, const struct ledger_look *text);
+void look_free(struct look *look);
+int look_named(const struct look_line *line, const char *name);
+
+/* The line that holds `address`, or the first behind it; look->count if none */
+size_t look_seek(const struct look *look, uint64_t address);
+
+/* What the kernel makes by itself: enum space_what, or 0 when calls make it. */
+unsigned look_kernel_made(const struct look_line *line);
+
+/* The first look of this kind, or the last one of FILE_LOOK_LAST. */
+const struct ledger_look *look_when(const struct ledger_run *run,
+				    enum file_look_when when);
+
+/* ---- time --------------------------------------------------------------- */
+
+#define TREND_RAW     512
+#define TREND_BUCKETS 128
+#define TREND_KEPT    4 /* of a bucket: least, most, most resident, last */
+
+struct trend {
+	const struct ledger_run *run;
+	uint64_t duration;
+	uint64_t resident; /* by the latest sample */
+	size_t sample;     /* the next one */
+	size_t count;      /* points seen */
+	uint64_t t;        /* of the latest */
+	struct ledger_point last; /* sums as they are now */
+	struct ledger_point raw[TREND_RAW];
+	struct {
+		int used;
+		struct ledger_point kept[TREND_KEPT];
+	} bucket[TREND_BUCKETS];
+};
+
+void trend_init(struct trend *trend, const struct ledger_run *run);
+void trend_add(struct trend *trend, uint64_t tsc, uint64_t reserved,
+	       uint64_t committed);
+
+/* Adds the end, then writes ledger->point; 0 when memory is short. */
+int trend_finish(struct trend *trend, struct ledger *ledger);
+
+/* ---- replay ------------------------------------------------------------- */
+
+struct span {
+	uint64_t start, end; /* empty when start >= end */
+};
+
+static inline struct span span_cross(struct span a, struct span b)
+{
+	return (struct span){ a.start > b.start ? a.start : b.start,
+			      a.end < b.end ? a.end : b.end };
+}
+
+static inline int span_empty(struct span a)
+{
+	return a.start >= a.end;
+}
+
+/* Doubtful ranges: where the order is not known, the kernel is right. */
+enum doubt {
+	DOUBT_RACED,  /* two threads on the same pages: counted when seen */
+	DOUBT_FAILED, /* a failed call: counted if it did change something */
+	DOUBT_LATE,   /* not over when the last look was taken */
+};
+
+/* One call on its way through the replay. */
+struct call {
+	const struct ledger_event *from;
+	const struct trace_event *event;
+	struct span asked[2]; /* ranges that the caller named: a race on these
+	                       * cannot be put in order */
+	struct span took;     /* where it mapped, once it has */
+	struct span clash;    /* where another thread's call raced it */
+	uint64_t over;        /* of an unmapping call: TSC behind it, or 0 */
+	struct space_list lifted; /* what mremap has taken up */
+	uint64_t unit;        /* of mremap: page or huge page */
+	int inherits;         /* of mremap: what it moves is doubtful, */
+	enum doubt doubt;     /* for this reason */
+	int used;
+};
+
+struct attach { /* of System V shared memory */
+	uint64_t start, end;
+	const struct ledger_event *event;
+};
+
+struct replay {
+	const struct ledger_run *run;
+	struct space space;
+	struct space doubt; /* pieces' `prot` is enum doubt */
+	const struct file_look *last; /* to check against, or NULL */
+	uint64_t page;
+	uint64_t brk;
+	int brk_known;
+	int vdso_moved;     /* the program asked for another vDSO */
+	struct vector open; /* of struct call: under way */
+	struct vector attach;
+	struct look *look;  /* run->look_count of them, read when needed */
+	uint64_t ambiguous;
+	uint64_t peak;
+	struct trend trend;
+	int failed;         /* memory is short */
+};
+
+/* Runs all events; 0 when memory is short.  replay_free() in any case. */
+int replay_run(struct replay *replay, const struct ledger_run *run);
+void replay_free(struct replay *replay);
+int replay_failed(const struct replay *replay); /* memory is short */
+
+/* calls.c: one call, its part at `ticket` and its part at
+ * `ticket_after`.  A call with one ticket has both parts at that. */
+void call_open(struct replay *replay, struct call *call,
+	       const struct ledger_event *from);
+void call_begin(struct replay *replay, struct call *call);
+void call_end(struct replay *replay, struct call *call);
+void call_fact(struct replay *replay, const struct ledger_event *from);
+
+/* race.c: calls under way. */
+struct call *race_enter(struct replay *replay, const struct call *call);
+struct call *race_find(struct replay *replay, const struct ledger_event *from);
+void race_leave(struct call *call);
+
+/* `span` was free for the kernel to choose: who named it before is done. */
+void race_release(struct replay *replay, struct span span);
+
+/* The whole range is doubtful from now on, by `from`. */
+void replay_doubt(struct replay *replay, struct span span, enum doubt why,
+		  const struct ledger_event *from);
+
+/* ---- check -------------------------------------------------------------- */
+
+/* Compares with the last look, takes out of the space what it does not have,
+ * and fills in ledger->vm_size ... peak_vm_size.  0 when memory is short. */
+int check_run(struct replay *replay, struct ledger *ledger);
+
+/* ---- names, kinds, rows ------------------------------------------------- */
+
+#define KINDS_GO   "Go runtime"
+#define KINDS_LIBC "libc"
+
+enum manner {
+	ANY,
+	RESERVES,   /* no access */
+	ALLOCATES,  /* access, where the kernel likes */
+	COMMITS,    /* access, over a reservation */
+	PERSISTENT, /* through runtime.persistentalloc */
+};
+
+struct kind_rule {
+	const char *function;
+	enum manner manner;
+	const char *kind, *owner;
+	int caused; /* the program's code caused it: that is the site */
+};
+
+enum name_group {
+	NAME_UNKNOWN,
+	NAME_PRIMITIVE, /* carries a call for someone: look further out */
+	NAME_RUNTIME,   /* the Go runtime */
+	NAME_PROGRAM,
+};
+
+struct name {
+	uint64_t address; /* 0: an empty place */
+	struct ledger_place place;
+	const struct kind_rule *rule; /* first row of the table for it */
+	uint8_t group;                /* enum name_group */
+	uint8_t persistent; /* runtime.persistentalloc: shares its chunks */
+	uint8_t start;      /* runtime.schedinit: before the program */
+};
+
+struct names {
+	ledger_namer *namer;
+	void *context;
+	struct name *name; /* a hash table */
+	size_t count, capacity;
+	int failed;
+};
+
+/* Never NULL.  The result lives until the next call. */
+const struct name *names_get(struct names *names, uint64_t address);
+void names_free(struct names *names);
+
+/* Fills in what kinds.c knows of a name. */
+void kinds_tell(struct name *name);
+
+/* `rule`, or the first of its followers for the same function, that fits. */
+const struct kind_rule *kinds_fit(const struct kind_rule *rule,
+				  enum manner manner);
+
+struct claim {
+	const char *kind, *owner;
+	struct ledger_place place; /* who made it; function NULL: not known */
+	uint64_t address;          /* of that frame, 0: no one */
+	int at_start;
+};
+
+struct kinds {
+	const struct ledger_run *run;
+	struct names names;
+	const struct ledger_event *scavenge; /* Go 1.19, 1.20: see claim.c */
+};
+
+void kinds_init(struct kinds *kinds, const struct ledger_run *run,
+		ledger_namer *namer, void *context);
+struct claim kinds_claim(struct kinds *kinds, const struct space_piece *piece);
+
+/* Rows of what is in the space; 0 when memory is short. */
+int rows_build(struct ledger *ledger, const struct space *space,
+	       ledger_namer *namer, void *context);
+
+#endif

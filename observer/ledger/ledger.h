@@ -1,0 +1,167 @@
+/*
+ * ledger - the model of the target's address space, and its account.
+ *
+ *   run.c      run file bytes -> struct ledger_run (events sorted by order)
+ *   space.c    the range map: map, unmap, protect, move.  Pure.
+ *   replay.c   event after event into the range map
+ *   check.c    the range map against the kernel's map
+ *   rows.c     ranges -> rows of the account
+ *   kinds.c    the table from stacks to kinds and owners
+ *   internal.h the whole way, with the smaller files
+ *
+ * Built from events, plus what the kernel made before and without them (the
+ * initial stack and its growth, vDSO, vvar).  The kernel's own map is only
+ * used to check: what it has and the model has not is `unexplained`, with its
+ * range.  Nothing is ever derived by subtraction.
+ *
+ * Hosted, pure: bytes in, structs out; no I/O, no printing.  Names for
+ * addresses come through a callback, so this room knows no symbols.
+ */
+#ifndef OBSERVER_LEDGER_LEDGER_H
+#define OBSERVER_LEDGER_LEDGER_H
+
+#include "trace/trace.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* ---- run.c: a run file, read ------------------------------------------- */
+
+struct ledger_event {
+	const struct trace_event *event; /* in the run file's bytes */
+	const uint64_t *frame;           /* event->frames of them */
+};
+
+struct ledger_look {
+	const struct file_look *look;
+	const char *text; /* look->text_size bytes of /proc/PID/maps */
+};
+
+struct ledger_module {
+	const struct file_module *module;
+	const char *path;
+};
+
+struct ledger_run {
+	const struct file_program
+		*program; /* never NULL; 0s when it is missing */
+	const char *path;
+	const char **argv;      /* program->argc of them */
+	const char *go_version; /* NULL when there is none */
+	const char *build_id;   /* likewise */
+	const char *host;
+	struct ledger_event *event; /* sorted: see ledger_order() */
+	size_t event_count;
+	size_t abandoned_count; /* events that are left out: TRACE_ABANDONED */
+	struct ledger_module *module;
+	size_t module_count;
+	struct ledger_look *look;
+	size_t look_count;
+	const struct file_sample **sample;
+	size_t sample_count;
+	const struct file_resident *resident;
+	size_t resident_count;
+	const struct file_site *site;
+	size_t site_count;
+	const struct file_end *end; /* NULL: the run was cut short */
+	struct file_clock first, last;
+	uint64_t page_size;
+	int torn;
+};
+
+/* NULL with *error set when `bytes` is not a run file, or memory is short. */
+struct ledger_run *ledger_read(const void *bytes, size_t size,
+                               enum file_error *error);
+void ledger_run_free(struct ledger_run *run);
+
+/* The ticket at which an event takes effect (unmapping calls before the call,
+ * mapping calls after it). */
+uint64_t ledger_order(const struct trace_event *event);
+
+/* Nanoseconds since the run began. */
+uint64_t ledger_time(const struct ledger_run *run, uint64_t tsc);
+
+/* ---- the account -------------------------------------------------------- */
+
+struct ledger_place {
+	const char *function; /* NULL when unknown */
+	const char *file;     /* or NULL */
+	int line;
+	int go;
+};
+
+/* Names an address of the target (a return address: the callee looks one byte
+ * before).  Returns 0 when unknown.  Strings must outlive the ledger. */
+typedef int ledger_namer(void *context, uint64_t address,
+                         struct ledger_place *place);
+
+struct ledger_site {
+	struct ledger_place place;
+	uint64_t address; /* of the frame */
+	uint64_t bytes;
+	int at_start; /* the Go runtime did it before the program began */
+};
+
+struct ledger_row {
+	const char *kind;  /* "page summary", "heap", "text", "stack" ... */
+	const char *owner; /* "Go runtime", "libc", "program", "kernel" */
+	uint64_t reserved, committed, resident;
+	uint64_t mappings;        /* pieces, after joining equal neighbours */
+	struct ledger_site *site; /* who made it, most bytes first */
+	size_t site_count;
+};
+
+struct ledger_own {       /* goload's own */
+	const char *kind; /* "image", "stubs", "ring", "islands" */
+	uint64_t size, resident;
+};
+
+struct ledger_range {
+	uint64_t start, end;
+	int phantom; /* 1: the model has it and the kernel has not */
+};
+
+struct ledger_point {
+	uint64_t t;                             /* ns since the run began */
+	uint64_t reserved, committed, resident; /* of the target */
+};
+
+struct ledger_call {
+	const char *name; /* "mmap" */
+	uint64_t count;
+};
+
+struct ledger {
+	const struct ledger_run *run;
+	/* totals, bytes.  target + goload + unexplained = vm_size,
+	 * reserved + committed = target */
+	uint64_t vm_size, target, goload, unexplained, phantom;
+	uint64_t reserved, committed, resident, goload_resident;
+	uint64_t peak_vm_size;
+	uint64_t mappings;
+	/* events */
+	uint64_t events, lost, net_hits, ambiguous, truncated, children;
+	uint64_t abandoned;
+	struct ledger_call *call;
+	size_t call_count;
+	struct ledger_row *row; /* most bytes first */
+	size_t row_count;
+	struct ledger_own *own;
+	size_t own_count;
+	/* What does not match the kernel's map.  Those that are no phantoms
+	 * add up to `unexplained`: the model has not got them, or has them with
+	 * another protection. */
+	struct ledger_range *range;
+	size_t range_count;
+	struct ledger_point *point;
+	size_t point_count;
+	uint64_t duration; /* ns */
+	int checked; /* 0: there was no last look, nothing could be checked */
+};
+
+/* NULL only when memory is short. */
+struct ledger *ledger_build(const struct ledger_run *run, ledger_namer *namer,
+                            void *context);
+void ledger_free(struct ledger *ledger);
+
+#endif

@@ -1,0 +1,355 @@
+/*
+ * Pieces into rows: grouped by kind and owner, each with its sites, its
+ * resident bytes cut to size.
+ */
+#include "observer/ledger/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+struct item { /* a piece, on its way to a row */
+	const struct space_piece *piece;
+	uint64_t resident;
+	size_t row;
+};
+
+struct maker { /* of bytes of a row */
+	size_t row;
+	struct ledger_site site;
+};
+
+struct build {
+	struct ledger *ledger;
+	struct kinds kinds;
+	struct item *item; /* in order of address */
+	size_t count;
+	struct vector rows, own, makers;
+	size_t last_row;
+	int failed;
+};
+
+/* ---- items -------------------------------------------------------------- */
+
+static int list_items(struct build *build, const struct space *space)
+{
+	const struct space_piece *piece;
+	struct vector items = { 0 };
+
+	for (struct space_at at = { 0 }; (piece = space_get(space, at));
+	     at = space_next(space, at)) {
+		struct item *item = vector_add(&items, sizeof(*item));
+
+		if (!item) {
+			free(items.item);
+			return 0;
+		}
+		*item = (struct item){ .piece = piece };
+	}
+	build->item = items.item;
+	build->count = items.count;
+	return 1;
+}
+
+/* The first item that ends behind `address`. */
+static size_t seek(const struct build *build, uint64_t address)
+{
+	size_t low = 0, high = build->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (build->item[middle].piece->end <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* Of `bytes` in a range of `size`, those before `at`.  Taking differences of
+ * these, the shares of the range's parts add up to the byte. */
+static uint64_t share(uint64_t bytes, uint64_t size, uint64_t at)
+{
+	return (uint64_t)((unsigned __int128)bytes * at / size);
+}
+
+static void spread(struct build *build, const struct file_resident *range)
+{
+	uint64_t size = range->end - range->start;
+	uint64_t bytes = range->bytes < size ? range->bytes : size;
+
+	if (range->start >= range->end)
+		return;
+	for (size_t i = seek(build, range->start); i < build->count; i++) {
+		const struct space_piece *piece = build->item[i].piece;
+		uint64_t start = piece->start, end = piece->end;
+
+		if (start >= range->end)
+			break;
+		if (start < range->start)
+			start = range->start;
+		if (end > range->end)
+			end = range->end;
+		build->item[i].resident +=
+			share(bytes, size, end - range->start) -
+			share(bytes, size, start - range->start);
+	}
+}
+
+/* ---- rows --------------------------------------------------------------- */
+
+static size_t find_row(struct build *build, const struct claim *claim)
+{
+	struct ledger_row *row = build->rows.item;
+
+	for (size_t i = 0; i < build->rows.count; i++)
+		if (row[i].kind == claim->kind && row[i].owner == claim->owner)
+			return i;
+	for (size_t i = 0; i < build->rows.count; i++)
+		if (strcmp(row[i].kind, claim->kind) == 0 &&
+		    strcmp(row[i].owner, claim->owner) == 0)
+			return i;
+	row = vector_add(&build->rows, sizeof(*row));
+	if (!row) {
+		build->failed = 1;
+		return 0;
+	}
+	*row = (struct ledger_row){ .kind = claim->kind,
+		                    .owner = claim->owner };
+	return build->rows.count - 1;
+}
+
+/* Is the piece a part of the mapping before it, as the kernel would say? */
+static int continues(const struct item *item, const struct item *before)
+{
+	const uint32_t nature =
+		MAP_SHARED | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_HUGETLB;
+
+	return before->piece->end == item->piece->start &&
+	       before->row == item->row && before->piece->what < SPACE_OWN &&
+	       before->piece->prot == item->piece->prot &&
+	       ((before->piece->flags ^ item->piece->flags) & nature) == 0;
+}
+
+static void add_maker(struct build *build, const struct claim *claim,
+                      size_t row, uint64_t bytes)
+{
+	struct maker *maker;
+
+	if (claim->address == 0)
+		return;
+	maker = vector_add(&build->makers, sizeof(*maker));
+	if (!maker) {
+		build->failed = 1;
+		return;
+	}
+	*maker = (struct maker){
+		.row = row,
+		.site = { claim->place, claim->address, bytes,
+		          claim->at_start },
+	};
+}
+
+static void add_target(struct build *build, size_t index)
+{
+	struct item *item = &build->item[index];
+	struct claim claim = kinds_claim(&build->kinds, item->piece);
+	uint64_t size = space_size(item->piece);
+	struct ledger_row *row;
+
+	item->row = find_row(build, &claim);
+	if (build->failed)
+		return;
+	row = (struct ledger_row *)build->rows.item + item->row;
+	if (item->piece->prot)
+		row->committed += size;
+	else
+		row->reserved += size;
+	row->resident += item->resident;
+	if (index == 0 || !continues(item, item - 1))
+		row->mappings++;
+	add_maker(build, &claim, item->row, size);
+}
+
+static const char *own_kind(unsigned what)
+{
+	switch (what) {
+	case TRACE_WHAT_STUBS:
+		return "stubs";
+	case TRACE_WHAT_RING:
+		return "ring";
+	case TRACE_WHAT_ISLAND:
+		return "islands";
+	default:
+		return "image";
+	}
+}
+
+static void add_own(struct build *build, const struct item *item)
+{
+	const char *kind = own_kind(item->piece->what);
+	struct ledger_own *own = build->own.item;
+	size_t i = 0;
+
+	while (i < build->own.count && strcmp(own[i].kind, kind) != 0)
+		i++;
+	if (i == build->own.count) {
+		own = vector_add(&build->own, sizeof(*own));
+		if (!own) {
+			build->failed = 1;
+			return;
+		}
+		*own = (struct ledger_own){ .kind = kind };
+	} else {
+		own += i;
+	}
+	own->size += space_size(item->piece);
+	own->resident += item->resident;
+}
+
+/* ---- sites -------------------------------------------------------------- */
+
+static int compare_text(const char *a, const char *b)
+{
+	if (a == b)
+		return 0;
+	return strcmp(a ? a : "", b ? b : "");
+}
+
+/* Two addresses of one line are one place; without a name each is its own. */
+static int compare_place(const struct ledger_site *a,
+                         const struct ledger_site *b)
+{
+	int order = compare_text(a->place.function, b->place.function);
+
+	if (order == 0)
+		order = compare_text(a->place.file, b->place.file);
+	if (order == 0)
+		order = (a->place.line > b->place.line) -
+		        (a->place.line < b->place.line);
+	if (order == 0 && !a->place.function)
+		order = (a->address > b->address) - (a->address < b->address);
+	return order;
+}
+
+static int by_row_and_place(const void *left, const void *right)
+{
+	const struct maker *a = left, *b = right;
+
+	if (a->row != b->row)
+		return a->row < b->row ? -1 : 1;
+	return compare_place(&a->site, &b->site);
+}
+
+static int by_bytes(const void *left, const void *right)
+{
+	const struct ledger_site *a = left, *b = right;
+
+	if (a->bytes != b->bytes)
+		return a->bytes > b->bytes ? -1 : 1;
+	return compare_place(a, b);
+}
+
+/* The makers of one row, sorted by place, become its sites. */
+static int settle_row(struct ledger_row *row, const struct maker *maker,
+                      size_t count)
+{
+	struct ledger_site *site = calloc(count, sizeof(*site));
+	size_t last = 0;
+
+	if (!site)
+		return 0;
+	site[0] = maker[0].site;
+	for (size_t i = 1; i < count; i++) {
+		if (compare_place(&site[last], &maker[i].site) == 0) {
+			site[last].bytes += maker[i].site.bytes;
+			site[last].at_start &= maker[i].site.at_start;
+		} else {
+			site[++last] = maker[i].site;
+		}
+	}
+	row->site = site;
+	row->site_count = last + 1;
+	qsort(site, row->site_count, sizeof(*site), by_bytes);
+	return 1;
+}
+
+static int settle_sites(struct build *build)
+{
+	struct maker *maker = build->makers.item;
+	struct ledger_row *row = build->rows.item;
+	size_t count = build->makers.count;
+	size_t first = 0;
+
+	if (count > 0)
+		qsort(maker, count, sizeof(*maker), by_row_and_place);
+	for (size_t i = 1; i <= count; i++) {
+		if (i < count && maker[i].row == maker[first].row)
+			continue;
+		if (!settle_row(&row[maker[first].row], &maker[first],
+		                i - first))
+			return 0;
+		first = i;
+	}
+	return 1;
+}
+
+/* ---- the whole ---------------------------------------------------------- */
+
+static int by_size(const void *left, const void *right)
+{
+	const struct ledger_row *a = left, *b = right;
+	uint64_t size_a = a->reserved + a->committed;
+	uint64_t size_b = b->reserved + b->committed;
+
+	if (size_a != size_b)
+		return size_a > size_b ? -1 : 1;
+	return strcmp(a->kind, b->kind);
+}
+
+static void hand_over(struct build *build)
+{
+	struct ledger *ledger = build->ledger;
+
+	ledger->row = build->rows.item;
+	ledger->row_count = build->rows.count;
+	ledger->own = build->own.item;
+	ledger->own_count = build->own.count;
+	if (ledger->row_count > 0)
+		qsort(ledger->row, ledger->row_count, sizeof(*ledger->row),
+		      by_size);
+	for (size_t i = 0; i < ledger->row_count; i++) {
+		ledger->resident += ledger->row[i].resident;
+		ledger->mappings += ledger->row[i].mappings;
+	}
+	for (size_t i = 0; i < ledger->own_count; i++)
+		ledger->goload_resident += ledger->own[i].resident;
+}
+
+int rows_build(struct ledger *ledger, const struct space *space,
+               ledger_namer *namer, void *context)
+{
+	const struct ledger_run *run = ledger->run;
+	struct build build = { .ledger = ledger };
+	int done;
+
+	if (!list_items(&build, space))
+		return 0;
+	for (size_t i = 0; i < run->resident_count; i++)
+		spread(&build, &run->resident[i]);
+	kinds_init(&build.kinds, run, namer, context);
+	for (size_t i = 0; i < build.count && !build.failed; i++) {
+		if (build.item[i].piece->what >= SPACE_OWN)
+			add_own(&build, &build.item[i]);
+		else
+			add_target(&build, i);
+	}
+	done = !build.failed && settle_sites(&build) &&
+	       !build.kinds.names.failed;
+	hand_over(&build);
+	names_free(&build.kinds.names);
+	free(build.makers.item);
+	free(build.item);
+	return done;
+}

@@ -1,0 +1,370 @@
+/*
+ * A run file as arrays: one pass over its blocks.  Events are put in order
+ * here, so that all others see one sequence.
+ */
+#include "observer/ledger/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+void *vector_add(struct vector *vector, size_t size)
+{
+	if (vector->count == vector->capacity) {
+		size_t capacity = vector->capacity ? 2 * vector->capacity : 16;
+		void *item = realloc(vector->item, capacity * size);
+
+		if (!item)
+			return NULL;
+		vector->item = item;
+		vector->capacity = capacity;
+	}
+	return (char *)vector->item + vector->count++ * size;
+}
+
+/* ---- order -------------------------------------------------------------- */
+
+static int replaces(uint64_t flags)
+{
+	return (flags & MAP_FIXED) && !(flags & MAP_FIXED_NOREPLACE);
+}
+
+enum call_shape call_shape(const struct trace_event *event)
+{
+	switch (event->call) {
+	case SYS_munmap:
+	case SYS_shmdt:
+	case SYS_io_destroy:
+		return CALL_UNMAPS;
+	case SYS_mmap:
+		return replaces(event->args[3]) ? CALL_BOTH : CALL_MAPS;
+	case SYS_shmat:
+	case SYS_io_setup:
+	case SYS_map_shadow_stack:
+		return CALL_MAPS;
+	case SYS_brk:
+	case SYS_mremap:
+	case SYS_mprotect:
+	case SYS_pkey_mprotect:
+		return CALL_BOTH;
+	default:
+		return CALL_NEITHER;
+	}
+}
+
+uint64_t ledger_order(const struct trace_event *event)
+{
+	if (call_shape(event) == CALL_UNMAPS)
+		return event->ticket;
+	/* What has one ticket may have left the other at 0. */
+	return event->ticket_after > event->ticket ? event->ticket_after
+	                                           : event->ticket;
+}
+
+/* Sorting by a key that stands beside saves the way to each event. */
+struct sorted {
+	uint64_t order;
+	struct ledger_event event;
+};
+
+static int compare(const void *left, const void *right)
+{
+	const struct sorted *a = left, *b = right;
+
+	if (a->order != b->order)
+		return a->order < b->order ? -1 : 1;
+	/* One array of bytes: as recorded. */
+	return a->event.event < b->event.event ? -1 : 1;
+}
+
+/* Takes over the array; 0 when memory is short. */
+static int sort_events(struct ledger_run *run, struct vector *events)
+{
+	struct sorted *sorted = events->item;
+
+	for (size_t i = 1; i < events->count; i++) {
+		if (sorted[i].order < sorted[i - 1].order) {
+			qsort(sorted, events->count, sizeof(*sorted), compare);
+			break;
+		}
+	}
+	run->event = calloc(events->count + 1, sizeof(*run->event));
+	if (!run->event)
+		return 0;
+	run->event_count = events->count;
+	for (size_t i = 0; i < events->count; i++)
+		run->event[i] = sorted[i].event;
+	return 1;
+}
+
+/* ---- blocks ------------------------------------------------------------- */
+
+struct reading {
+	struct ledger_run *run;
+	struct vector events, modules, looks, samples;
+	int failed; /* memory is short */
+};
+
+/* The string at *at, NULL when it is not terminated inside. */
+static const char *next_string(const char **at, const char *end)
+{
+	const char *text = *at;
+	const char *nul = memchr(text, 0, end - text);
+
+	if (!nul)
+		return NULL;
+	*at = nul + 1;
+	return text;
+}
+
+static const char *filled(const char *text)
+{
+	return text && *text ? text : NULL;
+}
+
+static void read_program(struct reading *reading, const uint8_t *payload,
+                         uint64_t size)
+{
+	struct ledger_run *run = reading->run;
+	const struct file_program *program = (const void *)payload;
+	const char *at = (const char *)(program + 1);
+	const char *end = (const char *)payload + size;
+	const char *path;
+
+	if (size < sizeof(*program) || run->argv ||
+	    program->argc > size - sizeof(*program))
+		return;
+	path = next_string(&at, end);
+	run->argv = calloc(program->argc + 1ul, sizeof(*run->argv));
+	if (!run->argv) {
+		reading->failed = 1;
+		return;
+	}
+	for (uint32_t i = 0; i < program->argc; i++) {
+		run->argv[i] = next_string(&at, end);
+		if (!run->argv[i])
+			return; /* argc lies: the program stays unknown */
+	}
+	run->program = program;
+	run->path = path;
+	run->go_version = filled(next_string(&at, end));
+	run->build_id = filled(next_string(&at, end));
+	run->host = filled(next_string(&at, end));
+}
+
+static void read_clock(struct ledger_run *run, const uint8_t *payload,
+                       uint64_t size)
+{
+	const struct file_clock *clock = (const void *)payload;
+
+	if (size < sizeof(*clock))
+		return;
+	if (run->first.tsc == 0)
+		run->first = *clock;
+	run->last = *clock;
+}
+
+static void read_events(struct reading *reading, const uint8_t *payload,
+                        uint64_t size)
+{
+	const struct trace_event *event;
+	const uint64_t *frame;
+	struct sorted *sorted;
+	uint64_t at = 0;
+
+	while ((event = file_event(payload, size, &at, &frame))) {
+		if (event->flags & TRACE_ABANDONED) {
+			reading->run->abandoned_count++;
+			continue;
+		}
+		sorted = vector_add(&reading->events, sizeof(*sorted));
+		if (!sorted) {
+			reading->failed = 1;
+			return;
+		}
+		*sorted = (struct sorted){ .order = ledger_order(event),
+			                   .event = { event, frame } };
+	}
+	if (at != size)
+		reading->run->torn = 1;
+}
+
+static void read_module(struct reading *reading, const uint8_t *payload,
+                        uint64_t size)
+{
+	const struct file_module *module = (const void *)payload;
+	const char *at = (const char *)(module + 1);
+	struct ledger_module *copy;
+
+	if (size < sizeof(*module))
+		return;
+	copy = vector_add(&reading->modules, sizeof(*copy));
+	if (!copy) {
+		reading->failed = 1;
+		return;
+	}
+	copy->module = module;
+	copy->path = next_string(&at, (const char *)payload + size);
+	if (!copy->path)
+		reading->modules.count--;
+}
+
+static void read_look(struct reading *reading, const uint8_t *payload,
+                      uint64_t size)
+{
+	const struct file_look *look = (const void *)payload;
+	struct ledger_look *copy;
+
+	if (size < sizeof(*look) || look->text_size > size - sizeof(*look))
+		return;
+	copy = vector_add(&reading->looks, sizeof(*copy));
+	if (!copy) {
+		reading->failed = 1;
+		return;
+	}
+	*copy = (struct ledger_look){ look, (const char *)(look + 1) };
+}
+
+static void read_samples(struct reading *reading, const uint8_t *payload,
+                         uint64_t size)
+{
+	const struct file_sample *sample = (const void *)payload;
+	const struct file_sample **copy;
+
+	for (uint64_t i = 0; i < size / sizeof(*sample); i++) {
+		copy = vector_add(&reading->samples, sizeof(void *));
+		if (!copy) {
+			reading->failed = 1;
+			return;
+		}
+		*copy = &sample[i];
+	}
+}
+
+static void read_block(struct reading *reading, const struct file_block *block,
+                       const uint8_t *payload)
+{
+	struct ledger_run *run = reading->run;
+
+	switch (block->type) {
+	case FILE_PROGRAM:
+		read_program(reading, payload, block->size);
+		break;
+	case FILE_CLOCK:
+		read_clock(run, payload, block->size);
+		break;
+	case FILE_EVENTS:
+		read_events(reading, payload, block->size);
+		break;
+	case FILE_MODULE:
+		read_module(reading, payload, block->size);
+		break;
+	case FILE_MAPS:
+		read_look(reading, payload, block->size);
+		break;
+	case FILE_SAMPLE:
+		read_samples(reading, payload, block->size);
+		break;
+	case FILE_RESIDENT: /* the latest one counts */
+		run->resident = (const void *)payload;
+		run->resident_count = block->size / sizeof(*run->resident);
+		break;
+	case FILE_SITES:
+		run->site = (const void *)payload;
+		run->site_count = block->size / sizeof(*run->site);
+		break;
+	case FILE_END:
+		if (block->size >= sizeof(*run->end))
+			run->end = (const void *)payload;
+		break;
+	default: /* of a later minor version */
+		break;
+	}
+}
+
+/* ---- the whole ---------------------------------------------------------- */
+
+static uint64_t page_size(const void *bytes)
+{
+	struct file_header header;
+	uint64_t size;
+
+	memcpy(&header, bytes, sizeof(header));
+	size = header.page_size;
+	return size >= 4096 && size <= 1u << 20 && !(size & (size - 1)) ? size
+	                                                                : 4096;
+}
+
+/* Moves what was read into the run; 0 when memory was short. */
+static int settle(struct reading *reading)
+{
+	static const struct file_program none;
+	struct ledger_run *run = reading->run;
+
+	run->module = reading->modules.item;
+	run->module_count = reading->modules.count;
+	run->look = reading->looks.item;
+	run->look_count = reading->looks.count;
+	run->sample = reading->samples.item;
+	run->sample_count = reading->samples.count;
+	if (!run->program)
+		run->program = &none;
+	if (!run->path)
+		run->path = "";
+	if (!run->host)
+		run->host = "";
+	return !reading->failed && sort_events(run, &reading->events);
+}
+
+struct ledger_run *ledger_read(const void *bytes, size_t size,
+                               enum file_error *error)
+{
+	struct reading reading = { 0 };
+	struct file_reader reader;
+	struct file_block block;
+	const uint8_t *payload;
+	int done;
+
+	*error = file_open(&reader, bytes, size);
+	if (*error != FILE_OK)
+		return NULL;
+	reading.run = calloc(1, sizeof(*reading.run));
+	if (!reading.run)
+		return NULL;
+	reading.run->page_size = page_size(bytes);
+	while (!reading.failed && file_next(&reader, &block, &payload))
+		read_block(&reading, &block, payload);
+	reading.run->torn |= reader.torn;
+	done = settle(&reading);
+	free(reading.events.item);
+	if (done)
+		return reading.run;
+	ledger_run_free(reading.run);
+	return NULL;
+}
+
+void ledger_run_free(struct ledger_run *run)
+{
+	if (!run)
+		return;
+	free(run->argv);
+	free(run->event);
+	free(run->module);
+	free(run->look);
+	free(run->sample);
+	free(run);
+}
+
+/* Without two moments on both clocks the tick counts as 1 ns. */
+uint64_t ledger_time(const struct ledger_run *run, uint64_t tsc)
+{
+	uint64_t ticks = run->last.tsc - run->first.tsc;
+	uint64_t ns = run->last.ns - run->first.ns;
+
+	if (tsc <= run->first.tsc)
+		return 0;
+	tsc -= run->first.tsc;
+	if (run->last.tsc <= run->first.tsc || run->last.ns <= run->first.ns)
+		return tsc;
+	return (uint64_t)((unsigned __int128)tsc * ns / ticks);
+}
