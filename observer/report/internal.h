@@ -1,0 +1,43 @@
+/*
+ * internal - what the files of this room share: never included elsewhere.
+ *
+ *   text.c   the screen: headline, explanation, then
+ *   table.c  its table and totals
+ *   chart.c  its three lines over time
+ *   json.c   the document
+ *   units.c  sizes, counts, durations and signals in words
+ */
+#ifndef OBSERVER_REPORT_INTERNAL_H
+#define OBSERVER_REPORT_INTERNAL_H
+
+#include "observer/report/report.h"
+
+#define UNITS_TEXT 32 /* room for any text of these */
+
+const char *units_count(char *text, uint64_t count);   /* "1,161" */
+const char *units_time(char *text, uint64_t ns);       /* "4.21 s" */
+const char *units_signal(char *text, uint64_t number); /* "SIGINT" */
+
+/* Prints text of others: what a terminal would act on is shown as '?'. */
+void units_print(FILE *out, const char *text);
+
+const char *report_linkage(const struct ledger *ledger); /* "static-pie" */
+
+struct screen {
+	FILE *out;
+	const struct ledger *ledger;
+	const struct report_style *style;
+};
+
+#define SCREEN_INDENT 2
+
+/* "1": bold and so on, "0": off; nothing when there are no colours. */
+void screen_colour(const struct screen *screen, const char *code);
+
+int row_is_go(const struct ledger_row *row);
+
+void table_print(const struct screen *screen);
+void chart_print(FILE *out, const struct ledger *ledger,
+                 const struct report_style *style, int indent);
+
+#endif

@@ -1,0 +1,33 @@
+/*
+ * report - a ledger as text or as JSON.
+ *
+ * Pure: a ledger in, bytes out to a FILE.  Keys and meaning of the JSON are
+ * fixed (docs/formats.md, schema "goload/1").  Hosted.
+ */
+#ifndef OBSERVER_REPORT_REPORT_H
+#define OBSERVER_REPORT_REPORT_H
+
+#include "observer/ledger/ledger.h"
+
+#include <stdio.h>
+
+enum report_format {
+	REPORT_TEXT,
+	REPORT_JSON,
+};
+
+struct report_style {
+	int colour; /* ANSI colours */
+	int width;  /* columns, 0: no terminal, nothing is cut */
+	int ascii;  /* no block characters */
+};
+
+void report_text(FILE *out, const struct ledger *ledger,
+                 const struct report_style *style);
+void report_json(FILE *out, const struct ledger *ledger);
+
+/* "1,224.1 MiB", "24 KiB", "-" for 0 (when dash is set).  `text` has room for
+ * 32 characters; the result may stand in it, or not. */
+const char *report_size(char *text, uint64_t bytes, int dash);
+
+#endif

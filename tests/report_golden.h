@@ -1,0 +1,158 @@
+/*
+ * report_golden - what the report of the small run in test_report.c must be.
+ */
+#ifndef TESTS_REPORT_GOLDEN_H
+#define TESTS_REPORT_GOLDEN_H
+
+/* clang-format off */
+#define GOLDEN_TEXT \
+	"goload: ./http: go1.26.8, static, stripped; 0.10 s, exit 0; 2 memory syscalls, 0 lost\n" \
+	"\n" \
+	"  VmSize is 64.8 MiB. 60.0 MiB is address space that the Go runtime claims at start and\n" \
+	"  never touches; 4.7 MiB is usable memory; 2.0 MiB is in RAM. Nothing is unexplained.\n" \
+	"\n" \
+	"                      reserved   committed    resident   claimed by\n" \
+	"  heap                60.0 MiB     4.0 MiB     2.0 MiB   main.handle main.go:10, + 1 more\n" \
+	"  text                       -     400 KiB           -   ./http\n" \
+	"  bss                        -     200 KiB           -   ./http\n" \
+	"  stack                      -     132 KiB           -   kernel\n" \
+	"  total               60.0 MiB     4.7 MiB     2.0 MiB\n" \
+	"  goload itself              -      64 KiB           -   ring\n" \
+	"  unexplained   0\n" \
+	"\n" \
+	"  reserved        ▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇▇     60.0 MiB\n" \
+	"  committed  ▂▂▂▂▂▂▂▂▂▂▂▂▂▂▂▂▇▇▇▇▇▇▇▇▇▇▇▇      4.7 MiB\n" \
+	"  resident        ▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▇      2.0 MiB\n" \
+	"             0 s                   0.10 s\n"
+
+#define GOLDEN_JSON \
+	"{\n" \
+	"  \"schema\": \"goload/1\",\n" \
+	"  \"program\": {\n" \
+	"    \"path\": \"./http\",\n" \
+	"    \"args\": [\n" \
+	"      \"./http\",\n" \
+	"      \"a \\\"b\\\"\"\n" \
+	"    ],\n" \
+	"    \"linkage\": \"static\",\n" \
+	"    \"stripped\": true,\n" \
+	"    \"go_version\": \"go1.26.8\",\n" \
+	"    \"build_id\": \"cafe\",\n" \
+	"    \"pid\": 42,\n" \
+	"    \"host\": \"host\"\n" \
+	"  },\n" \
+	"  \"exit\": {\n" \
+	"    \"status\": 0,\n" \
+	"    \"signal\": null,\n" \
+	"    \"exec\": false\n" \
+	"  },\n" \
+	"  \"run\": {\n" \
+	"    \"started\": 5,\n" \
+	"    \"duration\": 99999000,\n" \
+	"    \"complete\": true,\n" \
+	"    \"checked\": true,\n" \
+	"    \"net\": false\n" \
+	"  },\n" \
+	"  \"totals\": {\n" \
+	"    \"vm_size\": 67923968,\n" \
+	"    \"target\": 67858432,\n" \
+	"    \"goload\": 65536,\n" \
+	"    \"unexplained\": 0,\n" \
+	"    \"phantom\": 0,\n" \
+	"    \"reserved\": 62914560,\n" \
+	"    \"committed\": 4943872,\n" \
+	"    \"resident\": 2097152,\n" \
+	"    \"goload_resident\": 0,\n" \
+	"    \"peak_vm_size\": 67923968,\n" \
+	"    \"mappings\": 5\n" \
+	"  },\n" \
+	"  \"events\": {\n" \
+	"    \"count\": 2,\n" \
+	"    \"lost\": 0,\n" \
+	"    \"net_hits\": 0,\n" \
+	"    \"ambiguous\": 0,\n" \
+	"    \"truncated\": 0,\n" \
+	"    \"abandoned\": 0,\n" \
+	"    \"children\": 0,\n" \
+	"    \"by_call\": {\n" \
+	"      \"mmap\": 2\n" \
+	"    }\n" \
+	"  },\n" \
+	"  \"ledger\": [\n" \
+	"    {\n" \
+	"      \"kind\": \"heap\",\n" \
+	"      \"owner\": \"Go runtime\",\n" \
+	"      \"reserved\": 62914560,\n" \
+	"      \"committed\": 4194304,\n" \
+	"      \"resident\": 2097152,\n" \
+	"      \"mappings\": 2,\n" \
+	"      \"sites\": [\n" \
+	"        {\n" \
+	"          \"function\": \"runtime.(*mheap).sysAlloc\",\n" \
+	"          \"file\": \"/src/main.go\",\n" \
+	"          \"line\": 80,\n" \
+	"          \"address\": \"0x8\",\n" \
+	"          \"bytes\": 62914560,\n" \
+	"          \"at_start\": true\n" \
+	"        },\n" \
+	"        {\n" \
+	"          \"function\": \"main.handle\",\n" \
+	"          \"file\": \"/src/main.go\",\n" \
+	"          \"line\": 10,\n" \
+	"          \"address\": \"0x1\",\n" \
+	"          \"bytes\": 4194304,\n" \
+	"          \"at_start\": false\n" \
+	"        }\n" \
+	"      ]\n" \
+	"    },\n" \
+	"    {\n" \
+	"      \"kind\": \"text\",\n" \
+	"      \"owner\": \"program\",\n" \
+	"      \"reserved\": 0,\n" \
+	"      \"committed\": 409600,\n" \
+	"      \"resident\": 0,\n" \
+	"      \"mappings\": 1,\n" \
+	"      \"sites\": []\n" \
+	"    },\n" \
+	"    {\n" \
+	"      \"kind\": \"bss\",\n" \
+	"      \"owner\": \"program\",\n" \
+	"      \"reserved\": 0,\n" \
+	"      \"committed\": 204800,\n" \
+	"      \"resident\": 0,\n" \
+	"      \"mappings\": 1,\n" \
+	"      \"sites\": []\n" \
+	"    },\n" \
+	"    {\n" \
+	"      \"kind\": \"stack\",\n" \
+	"      \"owner\": \"kernel\",\n" \
+	"      \"reserved\": 0,\n" \
+	"      \"committed\": 135168,\n" \
+	"      \"resident\": 0,\n" \
+	"      \"mappings\": 1,\n" \
+	"      \"sites\": []\n" \
+	"    }\n" \
+	"  ],\n" \
+	"  \"goload\": [\n" \
+	"    {\n" \
+	"      \"kind\": \"ring\",\n" \
+	"      \"size\": 65536,\n" \
+	"      \"resident\": 0\n" \
+	"    }\n" \
+	"  ],\n" \
+	"  \"unexplained\": [],\n" \
+	"  \"phantom\": [],\n" \
+	"  \"timeline\": [\n" \
+	"    {\"t\": 0, \"reserved\": 0, \"committed\": 135168, \"resident\": 0},\n" \
+	"    {\"t\": 0, \"reserved\": 0, \"committed\": 544768, \"resident\": 0},\n" \
+	"    {\"t\": 100, \"reserved\": 0, \"committed\": 749568, \"resident\": 0},\n" \
+	"    {\"t\": 19999000, \"reserved\": 0, \"committed\": 749568, \"resident\": 122880},\n" \
+	"    {\"t\": 19999010, \"reserved\": 67108864, \"committed\": 749568, \"resident\": 122880},\n" \
+	"    {\"t\": 59999010, \"reserved\": 62914560, \"committed\": 4943872, \"resident\": 122880},\n" \
+	"    {\"t\": 99999000, \"reserved\": 62914560, \"committed\": 4943872, \"resident\": 2097152}\n" \
+	"  ],\n" \
+	"  \"memstats\": null\n" \
+	"}\n"
+/* clang-format on */
+
+#endif

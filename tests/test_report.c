@@ -1,0 +1,209 @@
+/*
+ * The report of one small run, as text and as JSON: to the letter.
+ */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#include "observer/report/report.h"
+#include "tests/report_golden.h"
+#include "tests/run_builder.h"
+
+#define MIB (1ull << 20)
+
+/* 64 MiB of reservation, 4 of it committed; a program of three segments; the
+ * stack; goload's own; 100 ms. */
+static struct ledger *small_run(struct run *run)
+{
+	*run = run_new();
+	run_look(run, FILE_LOOK_BOOT, run_line(90000, 33, "rw-", "[stack]"));
+	run_fact(run, SPAN(30000, 100), PROT_READ | PROT_EXEC, TRACE_WHAT_FILE);
+	run_fact(run, SPAN(30100, 50), RW, TRACE_WHAT_BSS);
+	run_fact(run, SPAN(40000, 16), RW, TRACE_WHAT_RING);
+	run->tsc = 20000000;
+	run_sample(run, 40 * PAGE, 10 * PAGE);
+	STACK(run, SYSMMAP, SYSRESERVE, HSYSALLOC, GROW, SCHEDINIT);
+	run_mmap(run, BASE, 64 * MIB, PROT_NONE, ANON);
+	run->tsc = 60000000;
+	STACK(run, SYSMMAP, SYSMAP, GROW, MALLOCGC, MAIN);
+	run_mmap(run, BASE, 4 * MIB, RW, ANON | MAP_FIXED);
+	run->tsc = 100000000;
+	run_resident(run, BASE, 2 * MIB, 2 * MIB);
+	return ledger_of(
+		run, lines(lines(RW_LINE(0, 1024), NONE_LINE(1024, 15360), ""),
+	                   run_line(30000, 100, "r-x", "/http"),
+	                   lines(RW_LINE(30100, 50), RW_LINE(40000, 16),
+	                         run_line(90000, 33, "rw-", "[stack]"))));
+}
+
+static char *text_of(const struct ledger *ledger,
+                     const struct report_style *style)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	if (style)
+		report_text(out, ledger, style);
+	else
+		report_json(out, ledger);
+	fclose(out);
+	return text;
+}
+
+static const struct report_style plain = { 0 };
+
+/* The report of what the test put into `run`, and nothing else left. */
+static char *report_of(struct run *run, const char *look,
+                       const struct report_style *style)
+{
+	struct ledger *ledger = ledger_of(run, look);
+	char *text = text_of(ledger, style);
+
+	done(run, ledger);
+	return text;
+}
+
+static void expect_text(char *text, const char *golden)
+{
+	cr_expect(strcmp(text, golden) == 0, "%s", text);
+	free(text);
+}
+
+static void expect_part(char *text, const char *part)
+{
+	cr_expect(strstr(text, part) != NULL, "%s\nin\n%s", part, text);
+	free(text);
+}
+
+Test(report, is_one_screen)
+{
+	struct run run;
+	struct ledger *ledger = small_run(&run);
+
+	expect_text(text_of(ledger, &plain), GOLDEN_TEXT);
+	done(&run, ledger);
+}
+
+Test(report, is_one_document)
+{
+	struct run run;
+	struct ledger *ledger = small_run(&run);
+
+	expect_text(text_of(ledger, NULL), GOLDEN_JSON);
+	done(&run, ledger);
+}
+
+Test(report, is_plain_ascii_on_request)
+{
+	const struct report_style style = { .ascii = 1, .width = 74 };
+	struct run run;
+	struct ledger *ledger = small_run(&run);
+	char *text = text_of(ledger, &style);
+
+	for (const char *at = text; *at; at++)
+		cr_expect(at[0] > 0, "%s", at);
+	expect_part(text, "...\n");
+	done(&run, ledger);
+}
+
+Test(report, lists_what_is_unexplained)
+{
+	const struct report_style style = { .colour = 1 };
+	struct run run = run_new();
+
+	run_mmap(&run, SPAN(0, 1), RW, ANON);
+	expect_part(report_of(&run, RW_LINE(0, 3), &style),
+	            "8 KiB is unexplained:\n"
+	            "    7f0000001000-7f0000003000  8 KiB\n");
+	run = run_new();
+	expect_part(report_of(&run, RW_LINE(0, 3), &style),
+	            "  unexplained   \033[1;31m12 KiB\033[0m\n");
+}
+
+Test(report, says_that_nothing_was_checked)
+{
+	struct run run = run_new();
+
+	expect_part(report_of(&run, NULL, &plain),
+	            "  unexplained   not checked\n");
+}
+
+Test(report, folds_small_rows_of_a_long_table)
+{
+	static const char *const kinds[] = {
+		"text",         "rodata",         "data",       "bss",
+		"stack",        "heap",           "spans",      "gc bits",
+		"page summary", "scavenge index", "heap index", "heap metadata",
+		"TLS",          "vDSO, vvar",     "aio ring",   "uprobes",
+	};
+	struct ledger_row row[16] = { 0 };
+	struct run run = run_new();
+	struct ledger *ledger = ledger_of(&run, NULL);
+	struct ledger shown = *ledger;
+
+	for (size_t i = 0; i < 16; i++)
+		row[i] =
+			(struct ledger_row){ .kind = kinds[i],
+			                     .owner = "kernel",
+			                     .committed = i < 14 ? MIB : PAGE };
+	shown.committed = 14 * MIB + 2 * PAGE;
+	shown.row = row;
+	shown.row_count = 15;
+	expect_part(text_of(&shown, &plain), "  other, 1 row  ");
+	shown.row_count = 16;
+	expect_part(text_of(&shown, &plain), "  other, 2 rows ");
+	done(&run, ledger);
+}
+
+Test(report, escapes_what_json_cannot_hold)
+{
+	struct run run = run_new();
+	struct ledger *ledger = ledger_of(&run, NULL);
+	struct ledger_run other = *ledger->run;
+
+	other.path = "a\"\\\n\x1b\xc3\xa9\xff\xed\xa0\x80z";
+	ledger->run = &other;
+	expect_part(text_of(ledger, NULL),
+	            "\"path\": \"a\\\"\\\\\\u000a\\u001b\xc3\xa9"
+	            "\\ufffd\\ufffd\\ufffd\\ufffdz\"");
+	done(&run, ledger);
+}
+
+Test(report, sends_no_control_codes_of_others_to_the_terminal)
+{
+	struct run run = run_new();
+	struct ledger *ledger = ledger_of(&run, NULL);
+	struct ledger_run other = *ledger->run;
+
+	other.path = "./a\x1b[2J";
+	ledger->run = &other;
+	expect_part(text_of(ledger, &plain), "goload: ./a?[2J: go1.26.8");
+	done(&run, ledger);
+}
+
+Test(report, writes_sizes_for_people)
+{
+	static const struct {
+		uint64_t bytes;
+		int dash;
+		const char *text;
+	} cases[] = {
+		{ 0, 0, "0" },
+		{ 0, 1, "-" },
+		{ 1000, 0, "1,000 B" },
+		{ 4096, 0, "4 KiB" },
+		{ 1536, 0, "1.5 KiB" },
+		{ 1020 * 1024, 0, "1,020 KiB" },
+		{ MIB, 0, "1.0 MiB" },
+		{ 1224 * MIB + 100 * 1024, 0, "1,224.1 MiB" },
+		{ 20480 * MIB, 0, "20.0 GiB" },
+		{ 107374987980 * 1024, 0, "100.0 TiB" },
+	};
+	char text[32];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		cr_expect(
+			strcmp(report_size(text, cases[i].bytes, cases[i].dash),
+		               cases[i].text) == 0,
+			"%s, not %s", text, cases[i].text);
+}
