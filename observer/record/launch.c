@@ -1,0 +1,207 @@
+/*
+ * launch - the session, the observer process, and the exec of the image.
+ *
+ * Everything here runs in the process that becomes the program: little of it,
+ * and nothing that changes its signals, its descriptors that stay, or its
+ * memory high-water mark.
+ */
+#include "observer/record/internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#ifndef MFD_EXEC
+#define MFD_EXEC 0x10u /* Linux 6.3 */
+#endif
+#ifndef __WALL
+#define __WALL 0x40000000
+#endif
+
+/* A memory file; `exec`: one that can be executed, where that is a choice. */
+static int memory_file(const char *name, bool exec)
+{
+	int fd = (int)syscall(SYS_memfd_create, name,
+	                      MFD_CLOEXEC | (exec ? MFD_EXEC : 0));
+
+	if (fd < 0 && errno == EINVAL)
+		fd = (int)syscall(SYS_memfd_create, name, MFD_CLOEXEC);
+	return fd;
+}
+
+static bool write_all(int fd, const uint8_t *bytes, size_t size)
+{
+	while (size) {
+		ssize_t n = write(fd, bytes, size);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return false;
+		bytes += n;
+		size -= (size_t)n;
+	}
+	return true;
+}
+
+/* The image as an executable file: a memory file, or where those may not be
+ * executed (vm.memfd_noexec) the installed copy. */
+static int open_image(void)
+{
+	int fd = memory_file("goload", true);
+
+	if (fd >= 0 && write_all(fd, record_image, record_image_size) &&
+	    faccessat(fd, "", X_OK, AT_EMPTY_PATH) == 0)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return open(GOLOAD_IMAGE, O_RDONLY | O_CLOEXEC);
+}
+
+static bool make_session(struct observer *observer, int *socket_fd)
+{
+	int pair[2];
+	void *at;
+
+	observer->session_fd = memory_file("goload-session", false);
+	if (observer->session_fd < 0 ||
+	    ftruncate(observer->session_fd, SESSION_SHARED) < 0)
+		return false;
+	at = mmap(NULL, SESSION_SHARED, PROT_READ | PROT_WRITE, MAP_SHARED,
+	          observer->session_fd, 0);
+	if (at == MAP_FAILED ||
+	    socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return false;
+	observer->session = at;
+	observer->socket_fd = pair[0];
+	*socket_fd = pair[1];
+	return true;
+}
+
+static void prepare_session(struct trace_session *session,
+                            const struct record_options *options, int socket_fd)
+{
+	session->options = options->options;
+	session->program_fd = options->program_fd;
+	session->socket_fd = socket_fd;
+	session->magic = SESSION_MAGIC;
+}
+
+/* A child that no wait() of the program's will ever see: no exit signal. */
+static pid_t spawn_observer(struct observer *observer)
+{
+	pid_t target = getpid();
+	pid_t pid = (pid_t)syscall(SYS_clone, 0, NULL, NULL, NULL, 0);
+
+	if (pid == 0) {
+		observer->target = target;
+		observe(observer);
+	}
+	return pid;
+}
+
+/* Waits for the plan; false when the observer refused the program or died. */
+static bool wait_for_plan(struct trace_session *session, pid_t observer,
+                          struct record_failure *failure)
+{
+	for (;;) {
+		const struct timespec slice = { .tv_nsec = 10000000 };
+		uint32_t bell = __atomic_load_n(&session->target_bell,
+		                                __ATOMIC_ACQUIRE);
+		uint32_t state =
+			__atomic_load_n(&session->state, __ATOMIC_ACQUIRE);
+
+		if (state == SESSION_PLANNED)
+			return true;
+		if (state == SESSION_REFUSED) {
+			record_fail(failure, (int)session->exit_code,
+			            (int)session->error, "%s",
+			            session->message);
+			waitpid(observer, NULL, __WALL);
+			return false;
+		}
+		if (waitpid(observer, NULL, __WALL | WNOHANG) == observer) {
+			record_fail(failure, 125, 0, "the observer died");
+			return false;
+		}
+		syscall(SYS_futex, &session->target_bell, FUTEX_WAIT, bell,
+		        &slice, NULL, 0);
+	}
+}
+
+/* The environment with the session's name behind it; the image takes it off. */
+static char **session_environment(char **envp, int session_fd)
+{
+	static char name[sizeof(SESSION_ENV) + 16];
+	size_t count = 0;
+	char **with;
+
+	while (envp[count])
+		count++;
+	with = malloc((count + 2) * sizeof(*with));
+	if (!with)
+		return NULL;
+	memcpy(with, envp, count * sizeof(*with));
+	snprintf(name, sizeof(name), SESSION_ENV "%d", session_fd);
+	with[count] = name;
+	with[count + 1] = NULL;
+	return with;
+}
+
+static void keep_open(int fd)
+{
+	fcntl(fd, F_SETFD, 0);
+}
+
+/* Becomes the program; returns only when the kernel refuses. */
+static void become(const struct record_options *options, int session_fd,
+                   int socket_fd, int image_fd, struct record_failure *failure)
+{
+	char **envp = session_environment(options->envp, session_fd);
+
+	if (!envp) {
+		record_fail(failure, 125, ENOMEM, "cannot be started");
+		return;
+	}
+	keep_open(session_fd);
+	keep_open(socket_fd);
+	keep_open(options->program_fd);
+	syscall(SYS_execveat, image_fd, "", options->argv, envp, AT_EMPTY_PATH);
+	record_fail(failure, errno == E2BIG ? 126 : 125, errno,
+	            "cannot be started");
+	free(envp);
+}
+
+void record_start(const struct record_options *options,
+                  struct record_failure *failure)
+{
+	struct observer observer = { .options = options };
+	int socket_fd = -1, image_fd = open_image();
+	pid_t pid;
+
+	if (image_fd < 0 || !make_session(&observer, &socket_fd)) {
+		record_fail(failure, 125, errno, "cannot make a session");
+		return;
+	}
+	prepare_session(observer.session, options, socket_fd);
+	pid = spawn_observer(&observer);
+	if (pid < 0) {
+		record_fail(failure, 125, errno, "cannot start the observer");
+		return;
+	}
+	close(observer.socket_fd);
+	if (!wait_for_plan(observer.session, pid, failure))
+		return;
+	become(options, observer.session_fd, socket_fd, image_fd, failure);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, __WALL);
+}

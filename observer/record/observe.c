@@ -1,0 +1,543 @@
+/*
+ * observe - the observer's life.
+ *
+ * A child of the program that the program cannot see: no exit signal, a session
+ * of its own, no signal of the terminal, no descriptor but its own.  It sleeps
+ * on its bell and wakes at least every 40 ms, so that whatever happens to the
+ * program, what happened up to 40 ms before is kept.
+ */
+#include "observer/record/internal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#define NAP_NS          40000000ull  /* the longest sleep */
+#define BUSY_NAP_NS     1000000ull   /* while the ring fills quickly */
+#define SAMPLE_FIRST_NS 10000000ull  /* between two samples: doubles ... */
+#define SAMPLE_LAST_NS  320000000ull /* ... up to this while nothing changes */
+#define SETTLE_NS       20000000ull  /* for calls under way at the end */
+
+struct life {
+	struct trace_session *session;
+	const struct record_options *options;
+	struct plan plan;
+	struct output out;
+	struct drain drain;
+	struct proc proc;
+	int target_fd; /* pidfd */
+	uint64_t sample_at, sample_gap, sample_resident;
+	bool exec_pending;
+	bool last_look;
+	enum file_end_kind end;
+	uint64_t end_value;
+};
+
+static uint64_t now_ns(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return (uint64_t)t.tv_sec * 1000000000ull + (uint64_t)t.tv_nsec;
+}
+
+void observe_tell(struct trace_session *session)
+{
+	__atomic_fetch_add(&session->target_bell, 1, __ATOMIC_SEQ_CST);
+	syscall(SYS_futex, &session->target_bell, FUTEX_WAKE, 1 << 30, NULL,
+	        NULL, 0);
+}
+
+static void set_state(struct trace_session *session, enum session_state state)
+{
+	__atomic_store_n(&session->state, state, __ATOMIC_SEQ_CST);
+	observe_tell(session);
+}
+
+/* ---- becoming the observer ------------------------------------------------
+ */
+
+/* The kernel marks session->alive when this process dies, however it dies
+ * (Documentation/locking/robust-futexes.rst). */
+static void promise_life(struct trace_session *session)
+{
+	static struct {
+		struct robust_list_head head;
+		struct robust_list entry;
+	} robust;
+
+	robust.entry.next = &robust.head.list;
+	robust.head.list.next = &robust.entry;
+	robust.head.futex_offset =
+		(long)((char *)&session->alive - (char *)&robust.entry);
+	session->alive = (uint32_t)syscall(SYS_gettid);
+	syscall(SYS_set_robust_list, &robust.head, sizeof(robust.head));
+}
+
+static void ignore_signals(void)
+{
+	static const int ignored[] = { SIGINT,  SIGQUIT, SIGTSTP, SIGTTIN,
+		                       SIGTTOU, SIGHUP,  SIGPIPE, SIGTERM,
+		                       SIGUSR1, SIGUSR2, SIGALRM };
+	sigset_t none;
+
+	for (size_t i = 0; i < sizeof(ignored) / sizeof(*ignored); i++)
+		signal(ignored[i], SIG_IGN);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* Moves what is needed to low numbers from 3 on, and closes all the rest. */
+static void keep_only(int **fds, size_t count)
+{
+	int safe[8];
+
+	for (size_t i = 0; i < count; i++)
+		safe[i] =
+			*fds[i] < 0 ? -1 : fcntl(*fds[i], F_DUPFD_CLOEXEC, 64);
+	for (size_t i = 0; i < count; i++) {
+		*fds[i] = safe[i] < 0 ? -1 : (int)(3 + i);
+		if (safe[i] >= 0)
+			dup3(safe[i], *fds[i], O_CLOEXEC);
+	}
+	close(0);
+	close(1);
+	syscall(SYS_close_range, 3 + count, ~0u, 0);
+}
+
+static void detach(struct observer *observer, int *program_fd, int *output_fd)
+{
+	int *fds[] = { &observer->session_fd, &observer->socket_fd, program_fd,
+		       output_fd };
+
+	setsid();
+	ignore_signals();
+	keep_only(fds, 4);
+}
+
+/* ---- the plan --------------------------------------------------------------
+ */
+
+static void refuse(struct trace_session *session,
+                   const struct record_failure *failure)
+{
+	session->exit_code = (uint32_t)failure->code;
+	session->error = (uint32_t)failure->error;
+	memcpy(session->message, failure->message, sizeof(session->message));
+	set_state(session, SESSION_REFUSED);
+	_exit(0);
+}
+
+static bool write_plan(struct life *life, int session_fd)
+{
+	const uint8_t *bytes = (const uint8_t *)life->plan.bytes;
+	size_t size = life->plan.size, done = 0;
+
+	if (ftruncate(session_fd, (off_t)(SESSION_PLAN + size)) < 0)
+		return false;
+	while (done < size) {
+		ssize_t n = pwrite(session_fd, bytes + done, size - done,
+		                   (off_t)(SESSION_PLAN + done));
+
+		if (n <= 0)
+			return false;
+		done += (size_t)n;
+	}
+	life->session->plan_size = size;
+	return true;
+}
+
+/* ---- blocks of the run file ------------------------------------------------
+ */
+
+static size_t append(char *text, size_t at, size_t room, const char *string)
+{
+	size_t size = strlen(string) + 1;
+
+	if (at + size > room)
+		return at;
+	memcpy(text + at, string, size);
+	return at + size;
+}
+
+static void write_program(struct life *life, pid_t pid)
+{
+	const struct record_options *options = life->options;
+	struct file_program program = {
+		.started = now_ns(CLOCK_REALTIME),
+		.pid = (uint32_t)pid,
+		.linkage = life->plan.info.linkage,
+		.stripped = (uint32_t)life->plan.info.stripped,
+		.options = options->options,
+		.net_on = life->session->net_on,
+	};
+	char host[256] = "";
+	size_t room = strlen(options->path) + 1024, at = 0;
+	char *text;
+
+	for (char **arg = options->argv; *arg; arg++)
+		room += strlen(*arg) + 1;
+	text = malloc(room);
+	if (!text)
+		return;
+	gethostname(host, sizeof(host) - 1);
+	at = append(text, at, room, options->path);
+	for (char **arg = options->argv; *arg; arg++, program.argc++)
+		at = append(text, at, room, *arg);
+	at = append(text, at, room, life->plan.go_version);
+	at = append(text, at, room, life->plan.build_id);
+	at = append(text, at, room, host);
+	output_block(&life->out, FILE_PROGRAM, &program, sizeof(program), text,
+	             at);
+	free(text);
+}
+
+static void write_clock(struct life *life)
+{
+	const struct file_clock clock = {
+		.tsc = record_clock(),
+		.ns = now_ns(CLOCK_MONOTONIC),
+	};
+
+	output_block(&life->out, FILE_CLOCK, &clock, sizeof(clock), NULL, 0);
+}
+
+/* The absolute path, so that a report can find the file from anywhere. */
+static void write_module(struct life *life, uint64_t bias)
+{
+	const struct file_module module = {
+		.bias = bias,
+		.start = life->plan.low + bias,
+		.end = life->plan.high + bias,
+		.kind = PATCH_PROGRAM,
+	};
+	char *path = realpath(life->options->path, NULL);
+	const char *shown = path ? path : life->options->path;
+
+	output_block(&life->out, FILE_MODULE, &module, sizeof(module), shown,
+	             strlen(shown) + 1);
+	free(path);
+}
+
+static void write_end(struct life *life)
+{
+	const struct file_end end = {
+		.tsc = record_clock(),
+		.kind = life->end,
+		.value = life->end_value,
+		.events = life->drain.events,
+		.lost = life->session->lost,
+		.abandoned = life->drain.abandoned,
+		.net_hits = life->session->net_hits,
+		.children = life->drain.children,
+		.last_look = life->last_look,
+	};
+
+	write_clock(life);
+	output_block(&life->out, FILE_END, &end, sizeof(end), NULL, 0);
+	output_flush(&life->out);
+}
+
+/* ---- taking over -----------------------------------------------------------
+ */
+
+static void receive_fds(struct life *life, int socket_fd)
+{
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(int) * SESSION_FDS)];
+	} control;
+	char byte;
+	struct iovec data = { &byte, 1 };
+	struct msghdr message = {
+		.msg_iov = &data,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof(control),
+	};
+	struct cmsghdr *header;
+
+	for (int i = 0; i < SESSION_FDS; i++)
+		life->proc.fd[i] = -1;
+	if (recvmsg(socket_fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) < 0)
+		return;
+	header = CMSG_FIRSTHDR(&message);
+	if (header && header->cmsg_type == SCM_RIGHTS &&
+	    header->cmsg_len == CMSG_LEN(sizeof(int) * SESSION_FDS))
+		memcpy(life->proc.fd, CMSG_DATA(header),
+		       sizeof(int) * SESSION_FDS);
+}
+
+static bool target_died(const struct life *life)
+{
+	struct pollfd p = { .fd = life->target_fd, .events = POLLIN };
+
+	return life->target_fd >= 0 && poll(&p, 1, 0) > 0;
+}
+
+static void sleep_on_bell(struct trace_session *session, uint32_t seen,
+                          uint64_t ns)
+{
+	const struct timespec t = { .tv_nsec = (long)ns };
+
+	syscall(SYS_futex, &session->observer_bell, FUTEX_WAIT, seen, &t, NULL,
+	        0);
+}
+
+static uint32_t bell(const struct trace_session *session)
+{
+	return __atomic_load_n(&session->observer_bell, __ATOMIC_ACQUIRE);
+}
+
+/* Until the image has booted.  False: it did not, and this is over. */
+static bool wait_for_boot(struct life *life)
+{
+	for (;;) {
+		uint32_t seen = bell(life->session);
+		uint32_t state = __atomic_load_n(&life->session->state,
+		                                 __ATOMIC_ACQUIRE);
+
+		if (state == SESSION_BOOTED)
+			return true;
+		if (state == SESSION_FAILED) {
+			struct record_failure failure;
+
+			record_fail(&failure, (int)life->session->exit_code,
+			            (int)life->session->error, "%s",
+			            life->session->message);
+			life->options->failed(life->options->context, &failure);
+			life->session->reported = 1;
+			return false;
+		}
+		if (target_died(life))
+			return false;
+		sleep_on_bell(life->session, seen, NAP_NS);
+	}
+}
+
+static uint64_t booted_bias(const struct life *life)
+{
+	for (uint64_t i = 0; i < life->session->head && i < RING_SLOTS; i++)
+		if (life->drain.slots[i].event.call == TRACE_BOOTED)
+			return life->drain.slots[i].event.args[0];
+	return 0;
+}
+
+static void take_over(struct life *life, int socket_fd, pid_t target)
+{
+	uint64_t bias = booted_bias(life);
+
+	receive_fds(life, socket_fd);
+	write_program(life, target);
+	write_module(life, bias);
+	output_block(&life->out, FILE_SITES, life->plan.site,
+	             life->plan.site_count * sizeof(*life->plan.site), NULL, 0);
+	drain_ring(&life->drain, &life->out);
+	look_map(&life->proc, &life->out, life->session, FILE_LOOK_BOOT);
+	output_flush(&life->out);
+	set_state(life->session, SESSION_WATCHED);
+}
+
+/* ---- watching --------------------------------------------------------------
+ */
+
+/* Samples come quickly while something changes, and rarely while nothing does:
+ * one costs about 60 us. */
+static void sample(struct life *life, bool changed)
+{
+	uint64_t now = now_ns(CLOCK_MONOTONIC);
+	struct file_sample s;
+
+	if (now < life->sample_at)
+		return;
+	if (!look_sample(&life->proc, life->session, &s))
+		return;
+	output_block(&life->out, FILE_SAMPLE, &s, sizeof(s), NULL, 0);
+	if (changed || s.resident != life->sample_resident)
+		life->sample_gap = SAMPLE_FIRST_NS;
+	else if (life->sample_gap < SAMPLE_LAST_NS)
+		life->sample_gap *= 2;
+	life->sample_resident = s.resident;
+	life->sample_at = now + life->sample_gap;
+}
+
+/* Calls that were under way when the gate closed finish in microseconds. */
+static void settle(struct life *life)
+{
+	uint64_t until = now_ns(CLOCK_MONOTONIC) + SETTLE_NS;
+
+	do
+		drain_ring(&life->drain, &life->out);
+	while (life->drain.late_count && now_ns(CLOCK_MONOTONIC) < until);
+}
+
+static void announce(struct life *life, uint32_t *word)
+{
+	__atomic_store_n(word, 1, __ATOMIC_SEQ_CST);
+	observe_tell(life->session);
+}
+
+/* The program is about to end and waits. */
+static void last_look(struct life *life, enum trace_end end)
+{
+	struct file_sample s;
+
+	settle(life);
+	life->last_look = look_map(&life->proc, &life->out, life->session,
+	                           FILE_LOOK_LAST);
+	look_resident(&life->proc, &life->out);
+	if (look_sample(&life->proc, life->session, &s))
+		output_block(&life->out, FILE_SAMPLE, &s, sizeof(s), NULL, 0);
+	life->end_value = life->session->closing_value;
+	switch (end) {
+	case TRACE_END_EXIT:
+		life->end = FILE_END_EXITED;
+		break;
+	case TRACE_END_SIGNAL:
+		life->end = FILE_END_SIGNALED;
+		break;
+	default:
+		life->end = FILE_END_EXECED;
+		break;
+	}
+	announce(life, &life->session->looked);
+}
+
+/* How a process ended that nobody announced (uapi/linux/pidfd.h, 6.15). */
+static void ask_exit(struct life *life)
+{
+	struct {
+		uint64_t mask, cgroupid;
+		uint32_t pid, tgid, ppid, ids[8];
+		int32_t exit_code;
+		uint32_t coredump[3];
+	} info;
+
+	for (int tries = 0; tries < 50; tries++) {
+		const struct timespec nap = { .tv_nsec = 1000000 };
+
+		memset(&info, 0, sizeof(info));
+		info.mask = 1ull << 3; /* PIDFD_INFO_EXIT */
+		if (ioctl(life->target_fd, _IOWR(0xFF, 11, char[64]), &info))
+			info.mask = 0;
+		if (info.mask & 1ull << 3)
+			break;
+		nanosleep(&nap, NULL);
+	}
+	if (!(info.mask & 1ull << 3))
+		return;
+	life->end = info.exit_code & 0x7f ? FILE_END_SIGNALED : FILE_END_EXITED;
+	life->end_value = info.exit_code & 0x7f
+	                          ? (uint64_t)(info.exit_code & 0x7f)
+	                          : (uint64_t)(info.exit_code >> 8 & 0xff);
+}
+
+/* 1 when the run is over. */
+static bool step(struct life *life, size_t taken)
+{
+	enum trace_end end =
+		__atomic_load_n(&life->session->closing, __ATOMIC_ACQUIRE);
+
+	if (end && !life->session->looked) {
+		last_look(life, end);
+		if (end != TRACE_END_EXEC)
+			return true;
+		life->exec_pending = true;
+		announce(life, &life->session->reported);
+		return false;
+	}
+	if (life->exec_pending && look_gone(&life->proc))
+		return true;
+	if (target_died(life)) {
+		drain_ring(&life->drain, &life->out);
+		life->last_look = false;
+		life->end = FILE_END_UNKNOWN;
+		ask_exit(life);
+		return true;
+	}
+	sample(life, taken != 0);
+	return false;
+}
+
+static void watch(struct life *life)
+{
+	for (;;) {
+		uint32_t seen = bell(life->session);
+		size_t taken = drain_ring(&life->drain, &life->out);
+		uint64_t nap = NAP_NS;
+
+		if (step(life, taken))
+			return;
+		if (taken > RING_SLOTS / 8)
+			nap = BUSY_NAP_NS;
+		else if (life->sample_gap < NAP_NS)
+			nap = life->sample_gap;
+		sleep_on_bell(life->session, seen, nap);
+	}
+}
+
+static void finish(struct life *life)
+{
+	struct stat st;
+	void *run = MAP_FAILED;
+
+	write_end(life);
+	if (fstat(life->out.fd, &st) == 0 && st.st_size > 0)
+		run = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE,
+		           life->out.fd, 0);
+	if (run != MAP_FAILED)
+		life->options->finish(life->options->context, run,
+		                      (size_t)st.st_size, life->out.error);
+	announce(life, &life->session->reported);
+}
+
+void observe(struct observer *observer)
+{
+	struct life life = {
+		.session = observer->session,
+		.options = observer->options,
+		.sample_gap = SAMPLE_FIRST_NS,
+	};
+	struct record_options options = *observer->options;
+	struct record_failure failure;
+
+	promise_life(observer->session);
+	detach(observer, &options.program_fd, &options.output_fd);
+	life.options = &options;
+	life.drain = (struct drain){
+		.session = observer->session,
+		.slots = (struct ring_slot *)((char *)observer->session +
+		                              SESSION_RING),
+	};
+	life.target_fd = (int)syscall(SYS_pidfd_open, observer->target, 0);
+	if (options.output_fd < 0)
+		options.output_fd = (int)syscall(SYS_memfd_create, "goload-run",
+		                                 MFD_CLOEXEC);
+	if (!plan_program(&options, &life.plan, &failure))
+		refuse(observer->session, &failure);
+	drain_prepare(&life.drain);
+	if (!output_open(&life.out, options.output_fd) ||
+	    !write_plan(&life, observer->session_fd)) {
+		record_fail(&failure, 125, errno, "cannot write the plan");
+		refuse(observer->session, &failure);
+	}
+	write_clock(&life);
+	set_state(observer->session, SESSION_PLANNED);
+	if (wait_for_boot(&life)) {
+		take_over(&life, observer->socket_fd, observer->target);
+		watch(&life);
+		finish(&life);
+	}
+	_exit(0);
+}

@@ -1,0 +1,56 @@
+/*
+ * record - makes a session, becomes the program, and watches it from outside.
+ *
+ *   launch.c   the session, the observer process, exec of the image
+ *   plan.c     the program's file -> the plan the image boots from
+ *   observe.c  the observer's life, from the plan to the last look
+ *   drain.c    the reader of the ring
+ *   look.c     what the kernel says: map, status, resident pages
+ *   output.c   the run file, appended
+ *
+ * record_start() is called by a small process and returns only when the program
+ * cannot be started: on success this process is the program, and a child of
+ * it (exit signal 0, so no wait() sees it) is the observer.  All that is heavy
+ * happens in the child: what this process once had resident counts in the
+ * program's ru_maxrss.
+ *
+ * Hosted.  Nothing here prints, but through record_options.finish.
+ */
+#ifndef OBSERVER_RECORD_RECORD_H
+#define OBSERVER_RECORD_RECORD_H
+
+#include "trace/trace.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Why the program was not started. */
+struct record_failure {
+	int code;          /* exit status: 125, 126, 127 */
+	int error;         /* errno to add, or 0 */
+	char message[512]; /* "segment 2 lies outside the address space" */
+};
+
+struct record_options {
+	const char *path; /* as execve would get it: AT_EXECFN */
+	int program_fd;   /* the file, open for reading */
+	char **argv, **envp;
+	int output_fd;    /* the run file; -1: in memory only */
+	uint32_t options; /* enum session_option */
+	/*
+	 * Called in the observer when the run is over, before the program's
+	 * parent learns of it (where the kernel lets it): `run` is the run
+	 * file. `error` is the errno that stopped the writing of output_fd, or
+	 * 0.
+	 */
+	void (*finish)(void *context, const void *run, size_t size, int error);
+	/* Called in the observer when the image refuses to boot. */
+	void (*failed)(void *context, const struct record_failure *failure);
+	void *context;
+};
+
+/* Returns only on failure. */
+void record_start(const struct record_options *options,
+                  struct record_failure *failure);
+
+#endif
