@@ -1,0 +1,69 @@
+/* fail - errors as one line on stderr, in one write. */
+#include "observer/cli/cli.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LINE 8192
+
+static void complain(const char *object, int error, const char *format,
+                     va_list list, const char *hint)
+{
+	char line[LINE];
+	int at = snprintf(line, LINE, "goload: ");
+
+	if (object)
+		at += snprintf(line + at, LINE - at, "%.4096s: ", object);
+	at += vsnprintf(line + at, LINE - at, format, list);
+	if (at < LINE && error)
+		at += snprintf(line + at, LINE - at, ": %s", strerror(error));
+	if (at < LINE)
+		at += snprintf(line + at, LINE - at, "\n%s", hint);
+	if (at >= LINE)
+		at = LINE - 1;
+	if (write(STDERR_FILENO, line, (size_t)at) < 0)
+		return; /* nobody is listening */
+}
+
+void cli_complain(const char *object, int error, const char *format, ...)
+{
+	va_list list;
+
+	va_start(list, format);
+	complain(object, error, format, list, "");
+	va_end(list);
+}
+
+void cli_fail(int status, const char *object, int error, const char *format,
+              ...)
+{
+	va_list list;
+
+	va_start(list, format);
+	complain(object, error, format, list, "");
+	va_end(list);
+	exit(status);
+}
+
+static void complain_with(const char *hint, const char *object,
+                          const char *format, ...)
+{
+	va_list list;
+
+	va_start(list, format);
+	complain(object, 0, format, list, hint);
+	va_end(list);
+}
+
+void cli_misused(const char *verb, const char *object, const char *what)
+{
+	char hint[64];
+
+	snprintf(hint, sizeof(hint), "Try 'goload help%s%s'.\n",
+	         *verb ? " " : "", verb);
+	complain_with(hint, object, "%s", what);
+	exit(CLI_FAILED);
+}

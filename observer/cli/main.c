@@ -1,0 +1,62 @@
+/* main - which verb.  goload PROGRAM is the verb without a name. */
+#include "observer/cli/cli.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifndef PACKAGE_VERSION
+#define PACKAGE_VERSION "0"
+#endif
+
+static int help(int argc, char **argv)
+{
+	enum cli_verb verb = argc > 1 ? cli_verb_of(argv[1]) : CLI_RUN;
+
+	if (verb == CLI_VERBS)
+		cli_misused("", argv[1], "no such verb");
+	cli_help(verb);
+	return CLI_OK;
+}
+
+/* A word with a slash is a program, never a verb. */
+static enum cli_verb verb_of(int argc, char **argv)
+{
+	enum cli_verb verb = argc > 1 ? cli_verb_of(argv[1]) : CLI_RUN;
+
+	return verb == CLI_VERBS ? CLI_RUN : verb;
+}
+
+static int act(enum cli_verb verb, int argc, char **argv)
+{
+	struct cli_options options;
+
+	if (verb == CLI_HELP)
+		return help(argc, argv);
+	cli_parse(verb, argc, argv, &options);
+	if (!options.operands)
+		cli_misused(cli_verb_name(verb), NULL,
+		            verb == CLI_RUN || verb == CLI_RECORD
+		                    ? "no program given"
+		                    : "no file given");
+	switch (verb) {
+	case CLI_REPORT:
+		return cli_report(&options);
+	case CLI_INSPECT:
+		return cli_inspect(&options);
+	default:
+		return cli_run(&options, verb == CLI_RUN);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	enum cli_verb verb = verb_of(argc, argv);
+
+	if (argc > 1 && strcmp(argv[1], "--version") == 0) {
+		printf("goload " PACKAGE_VERSION "\n");
+		return CLI_OK;
+	}
+	return verb == CLI_RUN ? act(verb, argc, argv)
+	                       : act(verb, argc - 1, argv + 1);
+}

@@ -1,0 +1,121 @@
+/* report - goload report FILE. */
+#include "observer/cli/cli.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+const void *cli_map(const char *path, size_t *size)
+{
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	void *bytes = MAP_FAILED;
+	struct stat st;
+	int error;
+
+	if (fd < 0)
+		return NULL;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0) {
+		*size = (size_t)st.st_size;
+		bytes = mmap(NULL, *size, PROT_READ, MAP_PRIVATE, fd, 0);
+		error = errno;
+	} else {
+		error = S_ISDIR(st.st_mode) ? EISDIR : 0;
+	}
+	close(fd);
+	errno = error;
+	return bytes == MAP_FAILED ? NULL : bytes;
+}
+
+static struct report_style style_of(FILE *out)
+{
+	int fd = fileno(out);
+	struct winsize window = { 0 };
+	const char *no_color = getenv("NO_COLOR");
+	const char *term = getenv("TERM");
+	struct report_style style = { .width = 0 };
+
+	if (fd < 0 || !isatty(fd))
+		return style;
+	ioctl(fd, TIOCGWINSZ, &window);
+	style.width = window.ws_col;
+	style.colour =
+		!(no_color && *no_color) && term && strcmp(term, "dumb") != 0;
+	return style;
+}
+
+static bool print(FILE *out, struct ledger_run *run, enum report_format format)
+{
+	struct cli_names *names = cli_names_open(run);
+	struct ledger *ledger = ledger_build(run, cli_name, names);
+	struct report_style style = style_of(out);
+
+	if (ledger && format == REPORT_JSON)
+		report_json(out, ledger);
+	else if (ledger)
+		report_text(out, ledger, &style);
+	else
+		cli_complain(NULL, ENOMEM, "cannot build the ledger");
+	fflush(out);
+	ledger_free(ledger);
+	cli_names_close(names);
+	return ledger != NULL;
+}
+
+bool cli_print(FILE *out, const char *object, const void *bytes, size_t size,
+               enum report_format format)
+{
+	enum file_error error = FILE_OK;
+	struct ledger_run *run = ledger_read(bytes, size, &error);
+	bool done;
+
+	if (!run) {
+		cli_complain(object, 0, "%s", file_strerror(error));
+		return false;
+	}
+	if (run->torn)
+		cli_complain(object, 0,
+		             "ends in the middle of a block: cut there");
+	done = print(out, run, format);
+	ledger_run_free(run);
+	return done;
+}
+
+static FILE *open_output(const char *path)
+{
+	FILE *out =
+		!path || strcmp(path, "-") == 0 ? stdout : fopen(path, "we");
+
+	if (!out)
+		cli_fail(CLI_FAILED, path, errno, "cannot be written");
+	return out;
+}
+
+int cli_report(const struct cli_options *options)
+{
+	const char *path = options->operand[0];
+	size_t size = 0;
+	const void *bytes;
+	FILE *out;
+	bool done;
+
+	if (options->operands > 1)
+		cli_misused("report", options->operand[1],
+		            "one file at a time");
+	bytes = cli_map(path, &size);
+	if (!bytes && errno)
+		cli_fail(CLI_FAILED, path, errno, "cannot be read");
+	if (!bytes)
+		cli_fail(CLI_FAILED, path, 0, "is not a run file");
+	out = open_output(options->output);
+	done = cli_print(out, path, bytes, size, options->format);
+	if (fclose(out) != 0)
+		cli_fail(CLI_FAILED, options->output, errno,
+		         "cannot be written");
+	return done ? CLI_OK : CLI_FAILED;
+}

@@ -1,0 +1,249 @@
+/*
+ * run - goload PROGRAM and goload record.
+ *
+ * This process becomes the program, so all that is said before is said now:
+ * that the file cannot be executed, or the run file not be written.
+ */
+#include "observer/cli/cli.h"
+
+#include "observer/record/record.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+#include <time.h>
+#include <unistd.h>
+
+#define PATH_ROOM 8192
+
+extern char **environ;
+
+/* What the callbacks need to know, in the observer. */
+struct story {
+	const char *path;   /* the program */
+	const char *output; /* the run file, or NULL */
+	bool summary, quiet;
+};
+
+/* A name without a slash is looked up in PATH, as a shell does. */
+static const char *look_up(const char *name)
+{
+	static char path[PATH_ROOM];
+	const char *list = getenv("PATH");
+	bool denied = false;
+
+	if (!list)
+		list = "/bin:/usr/bin";
+	while (*list) {
+		size_t size = strcspn(list, ":");
+
+		snprintf(path, sizeof(path), "%.*s%s%s", (int)size, list,
+		         size ? "/" : "", name);
+		if (faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == 0) {
+			struct stat st;
+
+			if (stat(path, &st) == 0 && S_ISREG(st.st_mode))
+				return path;
+		} else if (errno == EACCES) {
+			denied = true;
+		}
+		list += size + (list[size] == ':');
+	}
+	if (denied)
+		cli_fail(CLI_CANNOT_LOAD, name, EACCES, "cannot be executed");
+	cli_fail(CLI_NOT_FOUND, name, 0, "not found in PATH");
+}
+
+static const char *kind_of(mode_t mode)
+{
+	switch (mode & S_IFMT) {
+	case S_IFDIR:
+		return "is a directory";
+	case S_IFIFO:
+		return "is a FIFO, not a program";
+	case S_IFSOCK:
+		return "is a socket, not a program";
+	default:
+		return "is a device, not a program";
+	}
+}
+
+/* The kernel changes credentials for such a file, and goload cannot. */
+static void refuse_privileged(const char *path, int fd, const struct stat *st)
+{
+	char capability[64];
+
+	if (st->st_mode & S_ISUID)
+		cli_fail(CLI_CANNOT_LOAD, path, 0, "is setuid");
+	if ((st->st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
+		cli_fail(CLI_CANNOT_LOAD, path, 0, "is setgid");
+	if (fgetxattr(fd, "security.capability", capability,
+	              sizeof(capability)) > 0)
+		cli_fail(CLI_CANNOT_LOAD, path, 0, "has file capabilities");
+}
+
+/* The program's file, checked as execve checks it before it reads it. */
+static int open_program(const char *path)
+{
+	struct stat st;
+	int fd;
+
+	if (stat(path, &st) < 0)
+		cli_fail(errno == ENOENT || errno == ENOTDIR ? CLI_NOT_FOUND
+		                                             : CLI_CANNOT_LOAD,
+		         path, errno, "cannot be found");
+	if (!S_ISREG(st.st_mode))
+		cli_fail(CLI_CANNOT_LOAD, path, 0, "%s", kind_of(st.st_mode));
+	if (faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) < 0)
+		cli_fail(CLI_CANNOT_LOAD, path, errno, "cannot be executed");
+	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		cli_fail(CLI_CANNOT_LOAD, path, errno, "cannot be read");
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		cli_fail(CLI_CANNOT_LOAD, path, 0, "is not a regular file");
+	refuse_privileged(path, fd, &st);
+	return fd;
+}
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+/* %p pid, %e program, %h host, %t seconds since 1970, %% a percent sign. */
+static size_t expand(char *to, size_t room, char what, const char *program)
+{
+	char host[256] = "";
+
+	switch (what) {
+	case 'p':
+		return (size_t)snprintf(to, room, "%d", (int)getpid());
+	case 'e':
+		return (size_t)snprintf(to, room, "%s", base_name(program));
+	case 'h':
+		gethostname(host, sizeof(host) - 1);
+		return (size_t)snprintf(to, room, "%s", host);
+	case 't':
+		return (size_t)snprintf(to, room, "%lld",
+		                        (long long)time(NULL));
+	case '%':
+		return (size_t)snprintf(to, room, "%%");
+	default:
+		cli_misused("record", "-o", "knows %p %e %h %t and %% only");
+	}
+}
+
+static const char *expand_name(const char *pattern, const char *program)
+{
+	static char name[PATH_ROOM];
+	size_t at = 0;
+
+	for (const char *p = pattern; *p && at < sizeof(name); p++) {
+		if (*p == '%')
+			at += expand(name + at, sizeof(name) - at, *++p,
+			             program);
+		else
+			name[at++] = *p;
+	}
+	if (at >= sizeof(name))
+		cli_fail(CLI_FAILED, pattern, ENAMETOOLONG,
+		         "cannot be written");
+	name[at] = 0;
+	return name;
+}
+
+static int open_output(const char *path)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+
+	if (fd < 0 && errno == EEXIST)
+		cli_fail(CLI_FAILED, path, 0,
+		         "exists already: remove it, or choose another name");
+	if (fd < 0)
+		cli_fail(CLI_FAILED, path, errno, "cannot be written");
+	return fd;
+}
+
+static void say_net(const struct story *story, const void *bytes, size_t size)
+{
+	const struct file_program *program;
+	struct file_reader reader;
+	struct file_block block;
+	const uint8_t *payload;
+
+	if (file_open(&reader, bytes, size) != FILE_OK)
+		return;
+	while (file_next(&reader, &block, &payload)) {
+		program = (const void *)payload;
+		if (block.type != FILE_PROGRAM || program->net_on ||
+		    (program->options & SESSION_NO_NET))
+			continue;
+		cli_complain(story->path, 0,
+		             "ran without the net: this kernel has no Syscall "
+		             "User Dispatch");
+	}
+}
+
+/* In the observer, when the run is over. */
+static void finish(void *context, const void *run, size_t size, int error)
+{
+	const struct story *story = context;
+
+	if (error)
+		cli_complain(story->output, error,
+		             "is not whole: writing stopped");
+	say_net(story, run, size);
+	if (story->summary && !story->quiet)
+		cli_print(stderr, story->path, run, size, REPORT_TEXT);
+	else if (!story->quiet)
+		cli_complain(NULL, 0, "next: goload report %s", story->output);
+}
+
+static void failed(void *context, const struct record_failure *failure)
+{
+	const struct story *story = context;
+
+	cli_complain(story->path, failure->error, "%s", failure->message);
+	if (story->output)
+		unlink(story->output);
+}
+
+int cli_run(const struct cli_options *options, bool summary)
+{
+	const char *name = options->operand[0];
+	const char *path = strchr(name, '/') ? name : look_up(name);
+	struct story story = { .path = path,
+		               .summary = summary,
+		               .quiet = options->quiet };
+	struct record_options record = {
+		.path = path,
+		.program_fd = open_program(path),
+		.argv = options->operand,
+		.envp = environ,
+		.output_fd = -1,
+		.options = options->session,
+		.finish = finish,
+		.failed = failed,
+		.context = &story,
+	};
+	struct record_failure failure;
+
+	if (!summary && !options->output)
+		cli_misused("record", NULL, "no -o FILE given");
+	if (options->output) {
+		story.output = expand_name(options->output, path);
+		record.output_fd = open_output(story.output);
+	}
+	if (getpid() == 1)
+		record.options |= SESSION_NO_FATAL;
+	record_start(&record, &failure);
+	if (story.output)
+		unlink(story.output);
+	cli_fail(failure.code, path, failure.error, "%s", failure.message);
+}
