@@ -1,0 +1,3 @@
+module goload.samples
+
+go 1.19
