@@ -1,9 +1,11 @@
 /* main - which verb.  goload PROGRAM is the verb without a name. */
 #include "observer/cli/cli.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #ifndef PACKAGE_VERSION
 #define PACKAGE_VERSION "0"
@@ -49,9 +51,24 @@ static int act(enum cli_verb verb, int argc, char **argv)
 	}
 }
 
+/* A standard descriptor that is closed stays closed in the program, but
+ * goload's own files must not land on its number. */
+static void hold_standard_places(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	enum cli_verb verb = verb_of(argc, argv);
+
+	hold_standard_places();
 
 	if (argc > 1 && strcmp(argv[1], "--version") == 0) {
 		printf("goload " PACKAGE_VERSION "\n");

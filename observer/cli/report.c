@@ -114,8 +114,9 @@ int cli_report(const struct cli_options *options)
 		cli_fail(CLI_FAILED, path, 0, "is not a run file");
 	out = open_output(options->output);
 	done = cli_print(out, path, bytes, size, options->format);
-	if (fclose(out) != 0)
-		cli_fail(CLI_FAILED, options->output, errno,
-		         "cannot be written");
+	if (ferror(out) | fclose(out))
+		cli_fail(CLI_FAILED,
+		         options->output ? options->output : "standard output",
+		         errno, "cannot be written");
 	return done ? CLI_OK : CLI_FAILED;
 }

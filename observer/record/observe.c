@@ -98,32 +98,35 @@ static void ignore_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* Moves what is needed to low numbers from 3 on, and closes all the rest. */
-static void keep_only(int **fds, size_t count)
+static int by_number(const void *a, const void *b)
 {
-	int safe[8];
-
-	for (size_t i = 0; i < count; i++)
-		safe[i] =
-			*fds[i] < 0 ? -1 : fcntl(*fds[i], F_DUPFD_CLOEXEC, 64);
-	for (size_t i = 0; i < count; i++) {
-		*fds[i] = safe[i] < 0 ? -1 : (int)(3 + i);
-		if (safe[i] >= 0)
-			dup3(safe[i], *fds[i], O_CLOEXEC);
-	}
-	close(0);
-	close(1);
-	syscall(SYS_close_range, 3 + count, ~0u, 0);
+	return *(const int *)a - *(const int *)b;
 }
 
-static void detach(struct observer *observer, int *program_fd, int *output_fd)
+/* Closes all but these (-1: none). */
+static void keep_only(int *fds, size_t count)
 {
-	int *fds[] = { &observer->session_fd, &observer->socket_fd, program_fd,
-		       output_fd };
+	int next = 0;
+
+	qsort(fds, count, sizeof(*fds), by_number);
+	for (size_t i = 0; i < count; i++) {
+		if (fds[i] > next)
+			syscall(SYS_close_range, next, fds[i] - 1, 0);
+		if (fds[i] >= next)
+			next = fds[i] + 1;
+	}
+	syscall(SYS_close_range, next, ~0u, 0);
+}
+
+static void detach(const struct observer *observer)
+{
+	int fds[] = { STDERR_FILENO, observer->session_fd, observer->socket_fd,
+		      observer->options->program_fd,
+		      observer->options->output_fd };
 
 	setsid();
 	ignore_signals();
-	keep_only(fds, 4);
+	keep_only(fds, sizeof(fds) / sizeof(*fds));
 }
 
 /* ---- the plan --------------------------------------------------------------
@@ -513,7 +516,7 @@ void observe(struct observer *observer)
 	struct record_failure failure;
 
 	promise_life(observer->session);
-	detach(observer, &options.program_fd, &options.output_fd);
+	detach(observer);
 	life.options = &options;
 	life.drain = (struct drain){
 		.session = observer->session,
