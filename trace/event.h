@@ -37,7 +37,7 @@
 enum trace_call {
 	TRACE_FACT = 0x10000,      /* first of the facts */
 	TRACE_MAPPED = TRACE_FACT, /* start, size, prot, flags, what, offset */
-	TRACE_BOOTED,  /* load bias, entry, phdr, brk, stack pointer */
+	TRACE_BOOTED,  /* load bias, entry, phdr, interpreter's bias, stack pointer, pid */
 	TRACE_THREAD,  /* tid; `thread` is its key, `sp` its stack */
 	TRACE_CHILD,   /* pid, clone flags: a process not observed */
 	TRACE_CLOSING, /* enum trace_end, status or signal */

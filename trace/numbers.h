@@ -8,7 +8,11 @@
 
 #define TRACE_RING_SLOTS     8192 /* a power of two */
 #define TRACE_RING_SLOT_SIZE 1280
+#define TRACE_RING_SHIFT     24   /* of the position in a slot's turn */
 #define TRACE_MAX_FRAMES     128  /* return addresses kept of one stack */
+
+#define TRACE_SESSION_REPLY  0x2000
+#define TRACE_SESSION_RING   0x22000 /* offset of the ring in the session */
 
 /* trace_event.flags */
 #define TRACE_FLAG_NET       1
@@ -17,9 +21,15 @@
 #define TRACE_FLAG_ABANDONED 8
 
 /* system calls that assembly makes (arch/x86/entry/syscalls/syscall_64.tbl) */
+#define TRACE_NR_mmap           9
+#define TRACE_NR_mprotect       10
 #define TRACE_NR_rt_sigprocmask 14
 #define TRACE_NR_rt_sigreturn   15
 #define TRACE_NR_exit           60
 #define TRACE_NR_gettid         186
+#define TRACE_NR_ppoll          271
+#define TRACE_NR_epoll_pwait    281
+#define TRACE_NR_pkey_mprotect  329
+#define TRACE_NR_epoll_pwait2   441
 
 #endif

@@ -6,7 +6,7 @@
  * position names a slot (position modulo RING_SLOTS) and the slot's `turn`
  * says whose turn it is:
  *
- *   turn = position << 8 | skips << 2 | state
+ *   turn = position << 24 | skips << 2 | state
  *
  *   state RING_FREE    free for the writer of `position`
  *         RING_BEGUN   being written; everything but `turn` may be torn
@@ -37,7 +37,9 @@ enum ring_state {
 	RING_DONE = 2,
 };
 
-#define RING_SKIP 4u /* one skip, in `turn` */
+#define RING_SKIP      4u /* one skip, in `turn` */
+#define RING_SKIPS_MAX 0x3fffffu
+#define RING_SHIFT     TRACE_RING_SHIFT
 
 /* Registers that a stub keeps in its slot while it borrows them. */
 struct ring_spill {
@@ -56,17 +58,17 @@ _Static_assert(sizeof(struct ring_slot) == RING_SLOT_SIZE, "slot size");
 
 static inline uint64_t ring_turn(uint64_t position, enum ring_state state)
 {
-	return position << 8 | state;
+	return position << RING_SHIFT | state;
 }
 
 static inline uint64_t ring_position(uint64_t turn)
 {
-	return turn >> 8;
+	return turn >> RING_SHIFT;
 }
 
 static inline unsigned ring_skips(uint64_t turn)
 {
-	return (turn >> 2) & 63;
+	return (turn >> 2) & RING_SKIPS_MAX;
 }
 
 static inline enum ring_state ring_state(uint64_t turn)

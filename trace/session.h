@@ -2,10 +2,11 @@
  * session - the memory file that the target and the observer share.
  *
  *   offset 0             struct trace_session   the control page
+ *   SESSION_REPLY        struct trace_patch[], see struct session_request
  *   SESSION_RING         struct ring_slot[RING_SLOTS]
  *   SESSION_PLAN         plan: read once at boot, never mapped again
  *
- * The first two parts stay mapped in the target, next to the stubs; the
+ * All but the last stay mapped in the target, next to the stubs; the
  * control page has one cache line for each word that many threads write.
  *
  * Life of a session (observer/record/launch.c, shim/boot.c):
@@ -31,7 +32,8 @@
 
 #define SESSION_MAGIC  0x31305353455347ull /* "GSESS01" */
 #define SESSION_ENV    "GOLOAD_SESSION="   /* last string of the image's env */
-#define SESSION_RING   0x2000u
+#define SESSION_REPLY  TRACE_SESSION_REPLY /* patches of a module that arrived late */
+#define SESSION_RING   TRACE_SESSION_RING
 #define SESSION_SHARED (SESSION_RING + RING_SLOTS * RING_SLOT_SIZE)
 #define SESSION_PLAN   SESSION_SHARED
 
@@ -61,6 +63,28 @@ enum session_fd {
 	SESSION_FDS,
 };
 
+/*
+ * Code that arrives while the program runs: a thread that has just mapped
+ * executable pages of a file asks how to patch them, and waits (bounded) before
+ * it returns the address to the program.  One at a time.
+ */
+enum session_asking {
+	SESSION_IDLE = 0,
+	SESSION_FILLING, /* a thread is writing its question */
+	SESSION_ASKED,
+	SESSION_ANSWERED,
+};
+
+struct session_request {
+	uint32_t state; /* enum session_asking */
+	uint32_t patch_count; /* the answer: patches at SESSION_REPLY ... */
+	uint64_t bias;        /* ... and what to add to their addresses */
+	uint64_t start, size; /* the question: these pages */
+};
+
+#define SESSION_REPLIES \
+	((SESSION_RING - SESSION_REPLY) / sizeof(struct trace_patch))
+
 #define SESSION_LINE _Alignas(64)
 
 struct trace_session {
@@ -68,6 +92,7 @@ struct trace_session {
 	uint32_t options;   /* enum session_option */
 	uint32_t state;     /* enum session_state */
 	int32_t program_fd; /* the program's file, open in goload */
+	int32_t interp_fd;  /* the interpreter's, -1 when there is none */
 	int32_t socket_fd;  /* where the image sends its descriptors */
 	uint64_t plan_size; /* bytes of the plan behind SESSION_PLAN */
 	uint32_t exit_code; /* with REFUSED and FAILED: 125, 126, 127 */
@@ -87,6 +112,8 @@ struct trace_session {
 	SESSION_LINE uint32_t
 		closing; /* enum trace_end: the target is ending */
 	uint64_t closing_value;
+	uint32_t execs_failed; /* last looks that were not the last */
+	struct session_request request;
 
 	SESSION_LINE uint64_t head;    /* next position of the ring */
 	SESSION_LINE uint64_t order;   /* next ticket */
@@ -97,9 +124,7 @@ struct trace_session {
 	uint64_t unpatched;            /* planned windows that did not fit */
 };
 
-_Static_assert(sizeof(struct trace_session) <= SESSION_RING, "control page");
-_Static_assert(offsetof(struct trace_session, head) == 0x340, "layout.h");
-_Static_assert(offsetof(struct trace_session, order) == 0x380, "layout.h");
+_Static_assert(sizeof(struct trace_session) <= SESSION_REPLY, "control page");
 
 /*
  * The plan: a header, then (8-byte aligned, offsets from the header) the
@@ -109,15 +134,14 @@ _Static_assert(offsetof(struct trace_session, order) == 0x380, "layout.h");
 struct session_plan {
 	uint64_t program; /* struct loader_plan */
 	uint64_t interp;  /* struct loader_plan, 0 when there is none */
-	uint64_t patches; /* struct trace_patch[patch_count] */
-	uint64_t patch_count;
-	uint64_t
-		go_text[2]; /* Go text of the program, file addresses, or 0 0 */
-	uint64_t sigtramp[2]; /* runtime.sigtramp: a stack walk ends there, or 0
-	                         0 */
-	uint64_t systemstack[2]; /* runtime.systemstack: may hop to another
-	                            stack */
+	uint64_t patches; /* struct trace_patch[], module after module */
+	uint64_t patch_count[PATCH_MODULES];
+	/* ranges in the program's file, 0 0 when there is none */
+	uint64_t go_text[2];     /* Go text */
+	uint64_t sigtramp[2];    /* runtime.sigtramp: a stack walk ends there */
+	uint64_t systemstack[2]; /* runtime.systemstack: it may change stacks */
 	uint64_t execfn;         /* NUL-terminated */
+	uint64_t exe;            /* the program's absolute path, likewise */
 };
 
 #endif
