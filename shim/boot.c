@@ -25,6 +25,8 @@
 
 #define GO_ON_SLICES      2500 /* 5 s for the observer to take over */
 #define SLICE_NS          2000000l
+#define DYN_BASE          0x555555554000ul /* ELF_ET_DYN_BASE, page-aligned */
+#define DYN_RANDOM_BITS   28 /* vm.mmap_rnd_bits unless it is changed */
 #define BRK_RANDOM        0x02000000ul /* arch_randomize_brk(): 32 MiB */
 #define ADDR_NO_RANDOMIZE 0x0040000ul  /* uapi/linux/personality.h */
 #define EXIT_OWN_FAILURE  125
@@ -163,7 +165,10 @@ static void anonymise(uint64_t start, uint64_t end, uint32_t flags)
 	if (sys_failed(copy))
 		return;
 	memcpy((void *)copy, (const void *)start, (size_t)size);
-	sys_call3(__NR_mprotect, copy, size, prot_of(flags));
+	if (sys_failed(sys_call3(__NR_mprotect, copy, size, prot_of(flags)))) {
+		sys_call2(__NR_munmap, copy, size);
+		return; /* not allowed: it stays the file's */
+	}
 	sys_call5(__NR_mremap, copy, size, size, MREMAP_MAYMOVE | MREMAP_FIXED,
 	          (long)start);
 }
@@ -213,18 +218,67 @@ static void mapped(void *context, uint64_t start, uint64_t size, uint32_t prot,
 	          offset);
 }
 
-static struct loader_image map_program(const struct session_plan *plan)
+static int randomized(void)
 {
-	const struct loader_plan *program =
-		(const void *)((const uint8_t *)plan + plan->program);
-	uint32_t what = TRACE_WHAT_FILE;
+	return !(sys_call1(__NR_personality, 0xffffffff) & ADDR_NO_RANDOMIZE);
+}
+
+static uint64_t random_pages(uint64_t count)
+{
+	uint64_t random = 0;
+
+	if (randomized())
+		sys_call3(__NR_getrandom, (long)&random, sizeof(random), 0);
+	return random % count * LOADER_PAGE;
+}
+
+/* Where load_elf_binary puts a PIE with an interpreter: ELF_ET_DYN_BASE and
+ * arch_mmap_rnd().  Everything else goes where its addresses or mmap say. */
+static uint64_t choose_base(const struct loader_plan *plan)
+{
+	if (plan->type != ET_DYN || !plan->interp_size)
+		return 0;
+	return (DYN_BASE + random_pages(1ull << DYN_RANDOM_BITS)) &
+	       -plan->align;
+}
+
+static struct loader_image map_file(const struct loader_plan *plan, int fd,
+                                    uint64_t base, uint32_t what)
+{
 	struct loader_image image = { 0 };
-	enum loader_error error = loader_map(program, shim_session.program_fd,
-	                                     0, &image, mapped, &what);
+	enum loader_error error =
+		loader_map(plan, fd, base, &image, mapped, &what);
 
 	if (error)
 		give_up(loader_strerror(error), -image.error, EXIT_CANNOT_LOAD);
 	return image;
+}
+
+/* A program linked to where goload's image happens to be. */
+static void refuse_overlap(const struct loader_plan *plan)
+{
+	if (plan->type == ET_EXEC && plan->low < (uint64_t)shim_image_end &&
+	    plan->high > (uint64_t)__executable_start)
+		give_up(loader_strerror(LOADER_IN_USE), 0, EXIT_CANNOT_LOAD);
+}
+
+static struct shim_modules map_program(const struct start *start,
+                                       const struct session_plan *plan)
+{
+	const uint8_t *base = (const uint8_t *)plan;
+	const struct loader_plan *program =
+		(const void *)(base + plan->program);
+	struct shim_modules modules = {
+		.program = map_file(program, shim_session.program_fd,
+		                    choose_base(program), TRACE_WHAT_FILE),
+		.vdso = aux(start, AT_SYSINFO_EHDR),
+	};
+
+	if (plan->interp)
+		modules.interp = map_file((const void *)(base + plan->interp),
+		                          shim_session.interp_fd, 0,
+		                          TRACE_WHAT_INTERP_FILE);
+	return modules;
 }
 
 /* Where record_walk may follow frame pointers. */
@@ -253,11 +307,6 @@ static void boot_state(const struct start *start)
 	shim_session.image_end = (uint64_t)shim_image_end;
 }
 
-static int randomized(void)
-{
-	return !(sys_call1(__NR_personality, 0xffffffff) & ADDR_NO_RANDOMIZE);
-}
-
 /*
  * Where the heap begins: as load_elf_binary, a page and up to 32 MiB behind an
  * ET_EXEC program.  A static PIE keeps the break that the kernel gave the
@@ -266,14 +315,12 @@ static int randomized(void)
 static uint64_t choose_brk(const struct loader_plan *plan,
                            const struct loader_image *image)
 {
-	uint64_t random = 0;
-
-	if (plan->type == ET_DYN)
+	if (plan->type == ET_DYN && !plan->interp_size)
 		return (uint64_t)sys_call1(__NR_brk, 0);
 	if (!randomized())
 		return image->brk;
-	sys_call3(__NR_getrandom, (long)&random, sizeof(random), 0);
-	return image->brk + LOADER_PAGE + (random % BRK_RANDOM & -LOADER_PAGE);
+	return image->brk + LOADER_PAGE +
+	       random_pages(BRK_RANDOM / LOADER_PAGE);
 }
 
 /* The top of the stack and the kernel's random gap below the strings, read off
@@ -299,7 +346,7 @@ static void read_layout(const struct start *start, struct loader_stack *in)
 static struct loader_stack_out build_stack(const struct start *start,
                                            const struct session_plan *plan,
                                            const struct loader_plan *program,
-                                           const struct loader_image *image)
+                                           const struct shim_modules *modules)
 {
 	struct loader_stack in = {
 		.execfn = (const char *)plan + plan->execfn,
@@ -308,10 +355,10 @@ static struct loader_stack_out build_stack(const struct start *start,
 		.argv = start->argv,
 		.envp = start->envp,
 		.auxv = start->auxv,
-		.phdr = image->phdr,
+		.phdr = modules->program.phdr,
 		.phnum = program->phnum,
-		.entry = image->entry,
-		.base = 0,
+		.entry = modules->program.entry,
+		.base = modules->interp.bias,
 	};
 	struct loader_stack_out out;
 	enum loader_error error;
@@ -343,7 +390,7 @@ static struct loader_stack_out build_stack(const struct start *start,
  * a privilege: without it all the rest is set. */
 static void set_mm(const struct loader_plan *program,
                    const struct loader_image *image,
-                   const struct loader_stack_out *stack)
+                   const struct loader_stack_out *stack, const char *exe)
 {
 	uint64_t brk = choose_brk(program, image);
 	struct prctl_mm_map map = {
@@ -366,6 +413,7 @@ static void set_mm(const struct loader_plan *program,
 	                        (long)&map, sizeof(map), 0);
 
 	if (sys_failed(result)) {
+		shim_exe_answer(exe);
 		map.exe_fd = (uint32_t)-1;
 		sys_call5(__NR_prctl, PR_SET_MM, PR_SET_MM_MAP, (long)&map,
 		          sizeof(map), 0);
@@ -460,6 +508,8 @@ static void hand_over(int session_fd)
 	send_fds(s->socket_fd);
 	sys_call1(__NR_close, s->socket_fd);
 	sys_call1(__NR_close, s->program_fd);
+	if (s->interp_fd >= 0)
+		sys_call1(__NR_close, s->interp_fd);
 	sys_call1(__NR_close, session_fd);
 	__atomic_store_n(&s->state, SESSION_BOOTED, __ATOMIC_SEQ_CST);
 	shim_ring_bell();
@@ -475,6 +525,7 @@ static void hand_over(int session_fd)
 		          (long)&t);
 	}
 	shim.gate = SHIM_OFF;
+	s->lost = 1; /* or more: nothing is recorded */
 }
 
 static void net_on(void)
@@ -490,8 +541,9 @@ void shim_boot(uint64_t *sp)
 	struct start start = read_stack(sp);
 	const struct session_plan *plan;
 	const struct loader_plan *program;
-	struct loader_image image;
+	struct shim_modules modules;
 	struct loader_stack_out stack;
+	uint64_t entry;
 	int session_fd;
 
 	if (!start.session)
@@ -502,18 +554,24 @@ void shim_boot(uint64_t *sp)
 	plan = map_plan(session_fd);
 	program = (const void *)((const uint8_t *)plan + plan->program);
 
+	refuse_overlap(program);
 	settle_image(&start);
-	image = map_program(plan);
-	set_go_ranges(plan, image.bias);
-	shim_patch_program(plan, &image);
-	stack = build_stack(&start, plan, program, &image);
-	set_mm(program, &image, &stack);
+	modules = map_program(&start, plan);
+	set_go_ranges(plan, modules.program.bias);
+	entry = plan->interp ? modules.interp.entry : modules.program.entry;
+	stack = build_stack(&start, plan, program, &modules);
+	set_mm(program, &modules.program, &stack,
+	       (const char *)plan + plan->exe);
+	if (!shim_patch_program(plan, &modules))
+		give_up("needs to make memory executable, and may not", -EACCES,
+		        EXIT_OWN_FAILURE);
 	set_name((const char *)plan + plan->execfn);
 	sys_call2(__NR_munmap, (long)plan, (long)shim_session.plan_size);
 	shim_signals_boot();
-	shim_fact(TRACE_BOOTED, image.bias, image.entry, image.phdr, image.brk,
-	          stack.sp, (uint64_t)shim.pid);
+	shim_fact(TRACE_BOOTED, modules.program.bias, entry,
+	          modules.program.phdr, modules.interp.bias, stack.sp,
+	          (uint64_t)shim.pid);
 	net_on();
 	hand_over(session_fd);
-	shim_enter(stack.sp, image.entry);
+	shim_enter(stack.sp, entry);
 }

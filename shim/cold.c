@@ -10,11 +10,9 @@
 #include <linux/errno.h>
 #include <linux/prctl.h>
 
-#define NR_pkey_mprotect     329
 #define NR_io_pgetevents     333
 #define NR_clone3            435
 #define NR_process_madvise   440
-#define NR_epoll_pwait2      441
 #define NR_map_shadow_stack  453
 #define NR_mseal             462
 #define VMA_ANON_NAME        0x53564d41 /* PR_SET_VMA (linux/prctl.h) */
@@ -22,12 +20,12 @@
 
 /* Which calls the ledger needs (design.md section 4), and which carry a signal
  * mask, a disposition, or an end. */
-const uint8_t shim_interest[INTEREST_CALLS] = {
+uint8_t shim_interest[INTEREST_CALLS] = {
 	[__NR_mmap] = SHIM_RECORD,
 	[__NR_munmap] = SHIM_RECORD,
 	[__NR_mremap] = SHIM_RECORD,
 	[__NR_mprotect] = SHIM_RECORD,
-	[NR_pkey_mprotect] = SHIM_RECORD,
+	[TRACE_NR_pkey_mprotect] = SHIM_RECORD,
 	[__NR_madvise] = SHIM_RECORD,
 	[NR_process_madvise] = SHIM_RECORD,
 	[__NR_brk] = SHIM_RECORD,
@@ -62,7 +60,7 @@ const uint8_t shim_interest[INTEREST_CALLS] = {
 	[__NR_ppoll] = SHIM_MASK,
 	[__NR_pselect6] = SHIM_MASK,
 	[__NR_epoll_pwait] = SHIM_MASK,
-	[NR_epoll_pwait2] = SHIM_MASK,
+	[TRACE_NR_epoll_pwait2] = SHIM_MASK,
 	[NR_io_pgetevents] = SHIM_MASK,
 	[__NR_rt_sigreturn] = SHIM_SIGRETURN,
 };
@@ -83,6 +81,7 @@ static void describe(struct ring_slot *slot, const struct shim_frame *frame)
 	slot->event.sp = frame->rsp;
 	if (frame->stub->flags & STUB_FLAG_NET)
 		slot->event.flags |= TRACE_BY_NET;
+	shim_walk(slot, frame);
 }
 
 /* One event around the call, made right here. */
@@ -145,10 +144,19 @@ static enum shim_action do_prctl(struct shim_frame *frame)
 	case SET_SYSCALL_DISPATCH:
 		/* one dispatcher a thread, and it is the net: as a kernel
 		 * without it */
-		return shim.net ? answer(frame, -EINVAL) : SHIM_CALL;
+		return shim.net ? answer(frame, -EINVAL) : SHIM_PLAIN;
 	default:
-		return SHIM_CALL;
+		return SHIM_PLAIN;
 	}
+}
+
+/* arch_prctl: where FS and GS point names the thread.  The rest (shadow stacks)
+ * must not happen in the middle of C. */
+static enum shim_action set_base(struct shim_frame *frame)
+{
+	return frame->arg[0] >> 12 == 1 /* ARCH_SET_GS .. ARCH_GET_GS */
+	               ? recorded(frame)
+	               : SHIM_PLAIN;
 }
 
 /* A call whose slot was not free: wait for the observer, then as record.S. */
@@ -167,7 +175,6 @@ static enum shim_action full(struct shim_frame *frame)
 			slot->event.args[i] = frame->arg[i];
 		slot->event.thread = shim_thread_key();
 		describe(slot, frame);
-		shim_walk(slot, frame);
 		slot->event.tsc = shim_clock();
 		slot->event.ticket = shim_ticket();
 	}
@@ -176,13 +183,17 @@ static enum shim_action full(struct shim_frame *frame)
 	return SHIM_DONE;
 }
 
-static enum shim_action gated(struct shim_frame *frame)
+/* mmap, mprotect, pkey_mprotect with PROT_EXEC (args: start, size, prot). */
+static enum shim_action executable(struct shim_frame *frame)
 {
-	if (shim.gate == SHIM_CLOSING) {
-		shim_park();
-		return SHIM_RESTART;
-	}
-	frame->result = make_call(frame);
+	uint64_t start = frame->arg[0];
+
+	recorded(frame);
+	if (trace_failed(frame->result))
+		return SHIM_DONE;
+	if (frame->nr == __NR_mmap)
+		start = frame->result;
+	shim_code_arrived(start, frame->arg[1], (uint32_t)frame->arg[2]);
 	return SHIM_DONE;
 }
 
@@ -198,7 +209,7 @@ static enum shim_action decide(struct shim_frame *frame)
 	case __NR_ppoll:
 	case __NR_pselect6:
 	case __NR_epoll_pwait:
-	case NR_epoll_pwait2:
+	case TRACE_NR_epoll_pwait2:
 	case NR_io_pgetevents:
 	case __NR_rt_sigsuspend:
 	case __NR_rt_sigtimedwait:
@@ -218,9 +229,30 @@ static enum shim_action decide(struct shim_frame *frame)
 	case __NR_prctl:
 		return do_prctl(frame);
 	case __NR_arch_prctl:
-		return recorded(frame);
+		return set_base(frame);
+	case __NR_mmap:
+	case __NR_mprotect:
+	case TRACE_NR_pkey_mprotect:
+		return shim.gate == SHIM_OPEN ? executable(frame) : SHIM_PLAIN;
 	default:
-		return gated(frame);
+		return shim_exe_call(frame);
+	}
+}
+
+/* While another thread has the last look taken everything waits but the end; a
+ * child that shares memory is none of it. */
+static int must_park(const struct shim_frame *frame)
+{
+	if (shim.gate != SHIM_CLOSING || shim_foreign())
+		return 0;
+	switch (frame->nr) {
+	case __NR_exit:
+	case __NR_exit_group:
+	case __NR_execve:
+	case __NR_execveat:
+		return 0; /* they see to it themselves */
+	default:
+		return 1;
 	}
 }
 
@@ -236,6 +268,10 @@ enum shim_action shim_cold_call(struct shim_frame *frame)
 	if (frame->kind == FRAME_FULL)
 		return full(frame);
 	frame->nr = (uint32_t)frame->rax;
+	if (must_park(frame)) {
+		shim_park();
+		return SHIM_RESTART;
+	}
 	return decide(frame);
 }
 
@@ -247,6 +283,12 @@ void shim_cold_post(struct shim_frame *frame)
 	case __NR_fork:
 	case __NR_vfork:
 		shim_clone_after(frame);
+		break;
+	case __NR_execve:
+	case __NR_execveat:
+		/* still here: it failed */
+		__atomic_fetch_add(&shim_session.execs_failed, 1,
+		                   __ATOMIC_SEQ_CST);
 		break;
 	default:
 		break;

@@ -16,8 +16,6 @@
 #define SLICE_NS      2000000l
 #define LOOK_SLICES   50   /* 100 ms for the last look */
 #define REPORT_SLICES 2500 /* 5 s for the summary */
-#define SI_CODE       8    /* offset in siginfo */
-#define SI_KERNEL     0x80
 
 /* Waits until *word is not 0, the observer is dead, or time is up. */
 static void wait_for(const uint32_t *word, int slices)
@@ -62,6 +60,7 @@ static void open_gate(void)
 /* With the gate closed by this thread. */
 void shim_last_look(enum trace_end end, uint64_t value)
 {
+	shim_stubs_lock();
 	shim_fact(TRACE_CLOSING, end, value, 0, 0, 0, 0);
 	shim_session.closing_value = value;
 	__atomic_store_n(&shim_session.closing, end, __ATOMIC_SEQ_CST);
@@ -102,6 +101,10 @@ static int closes(const struct shim_frame *frame, enum trace_end end,
 
 static enum shim_action exit_thread(struct shim_frame *frame)
 {
+	if (shim.gate == SHIM_CLOSING) {
+		shim_park();
+		return SHIM_RESTART;
+	}
 	if (__atomic_sub_fetch(&shim.threads, 1, __ATOMIC_SEQ_CST)) {
 		note(frame);
 		return SHIM_EXIT;
@@ -119,59 +122,50 @@ static enum shim_action exec(struct shim_frame *frame)
 {
 	if (!closes(frame, TRACE_END_EXEC, 0))
 		return SHIM_RESTART;
-	shim_session.looked = 0;
-	shim_session.reported = 0;
+	/* `closing` first: the observer looks when it is set and looked is not
+	 */
 	__atomic_store_n(&shim_session.closing, 0, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&shim_session.looked, 0, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&shim_session.reported, 0, __ATOMIC_SEQ_CST);
+	shim_stubs_unlock();
 	open_gate();
+	frame->post = 1;
 	return SHIM_CALL;
 }
 
 /* Made right here, with signals blocked: one that came in between would start
  * the stub over, in front of a gate that nobody opens any more. */
-static enum shim_action exit_process(struct shim_frame *frame, int ours)
+static enum shim_action exit_process(struct shim_frame *frame)
 {
-	if (ours && !closes(frame, TRACE_END_EXIT, frame->arg[0] & 0xff))
+	if (!closes(frame, TRACE_END_EXIT, frame->arg[0] & 0xff))
 		return SHIM_RESTART;
 	sys_call1(__NR_exit_group, (long)frame->arg[0]);
 	__builtin_unreachable();
 }
 
+/* A child that shares memory ends or becomes another program without a word,
+ * and without the frame, which its parent would miss. */
 enum shim_action shim_exit_before(struct shim_frame *frame)
 {
-	int ours = shim.gate != SHIM_OFF && !shim_foreign();
-
+	if (frame->nr == __NR_execve || frame->nr == __NR_execveat)
+		shim_exe_exec(frame);
+	if (shim.gate == SHIM_OFF || shim_foreign())
+		return frame->nr == __NR_exit ? SHIM_EXIT : SHIM_PLAIN;
 	switch (frame->nr) {
 	case __NR_exit:
-		return ours ? exit_thread(frame) : SHIM_EXIT;
+		return exit_thread(frame);
 	case __NR_exit_group:
-		return exit_process(frame, ours);
+		return exit_process(frame);
 	default:
-		return ours ? exec(frame) : SHIM_CALL;
-	}
-}
-
-/* Raised by the processor for the instruction in the context: it will be
- * raised again when that runs again. */
-static int is_fault(int sig, const uint8_t *info)
-{
-	int32_t code = *(const int32_t *)(info + SI_CODE);
-
-	switch (sig) {
-	case SIGSEGV:
-	case SIGBUS:
-	case SIGILL:
-	case SIGFPE:
-	case SIGTRAP:
-		return code > 0;
-	default:
-		return 0;
+		return exec(frame);
 	}
 }
 
 /*
  * The program left this signal at its default, which kills.  Look, then let it:
- * a fault is raised again by returning to it, anything else is sent again and
- * delivered on return, so the core dump and the wait status are the program's.
+ * it is sent again with the same siginfo and delivered when this handler has
+ * returned, so the registers, the core dump and the wait status are the
+ * program's.
  */
 void shim_fatal_signal(int sig, uint8_t *info, uint8_t *ucontext)
 {
@@ -179,15 +173,13 @@ void shim_fatal_signal(int sig, uint8_t *info, uint8_t *ucontext)
 
 	if (pid == shim.pid && shim.gate != SHIM_OFF) {
 		/* a call that has been made must be in the ring */
-		if (!is_fault(sig, info))
-			shim_unwind_any(ucontext);
+		shim_unwind_any(ucontext);
 		if (close_gate())
 			shim_last_look(TRACE_END_SIGNAL, (uint64_t)sig);
 		else
 			wait_for(&shim_session.reported, REPORT_SLICES);
 	}
 	shim_default(sig);
-	if (!is_fault(sig, info))
-		sys_call4(__NR_rt_tgsigqueueinfo, pid, sys_call0(__NR_gettid),
-		          sig, (long)info);
+	sys_call4(__NR_rt_tgsigqueueinfo, pid, sys_call0(__NR_gettid), sig,
+	          (long)info);
 }

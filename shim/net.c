@@ -17,6 +17,8 @@
 #define DISPATCH_ON          1  /* PR_SYS_DISPATCH_ON */
 #define SI_CODE              8  /* offset in siginfo */
 #define SYS_USER_DISPATCH    2  /* si_code of such a SIGSYS */
+#define SI_ARCH              28 /* offset in siginfo: AUDIT_ARCH_* */
+#define ARCH_X86_64          0xc000003eu
 
 /* 1 when this thread is under the net. */
 int shim_net_arm(void)
@@ -33,7 +35,7 @@ static void disarm(void)
 	sys_call5(__NR_prctl, SET_SYSCALL_DISPATCH, 0, 0, 0, 0);
 }
 
-static struct stub_site *stub_for(uint64_t site)
+static struct stub_site *stub_for(uint64_t site, uint32_t arch)
 {
 	const struct trace_patch patch = { .site = site, .nr = PATCH_ANY };
 	struct stub_site *stub = shim_stub_of_site(site);
@@ -41,6 +43,8 @@ static struct stub_site *stub_for(uint64_t site)
 
 	if (stub)
 		return stub;
+	if (arch != ARCH_X86_64) /* int $0x80: other numbers, let through */
+		flags |= STUB_FLAG_INT80;
 	if (site - shim.go_text < shim.go_text_size)
 		flags |= STUB_FLAG_GO;
 	return shim_stub_new(site, &patch, flags);
@@ -59,7 +63,7 @@ uint64_t shim_net_signal(int sig, uint8_t *info, uint8_t *ucontext)
 	if (*(int32_t *)(info + SI_CODE) != SYS_USER_DISPATCH)
 		return shim_sigsys_handler(info, ucontext);
 	__atomic_fetch_add(&shim_session.net_hits, 1, __ATOMIC_RELAXED);
-	stub = stub_for(*rip - 2);
+	stub = stub_for(*rip - 2, *(uint32_t *)(info + SI_ARCH));
 	if (stub) {
 		*rip = stub->resume;
 		return 0;

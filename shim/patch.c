@@ -41,22 +41,41 @@ struct stub_site *shim_stub_at(uint64_t rip)
 	                                    STUB_GRAIN);
 }
 
+/*
+ * The stub for a site that is not patched now.  A stub with instructions behind
+ * the call belongs to a window that covers the site: what traps there is
+ * another module, mapped in the place of the one that was patched.
+ */
 struct stub_site *shim_stub_of_site(uint64_t site)
 {
 	struct stub_site *stub =
 		__atomic_load_n(chain_of(site), __ATOMIC_ACQUIRE);
 
-	while (stub && stub->site != site)
+	while (stub && (stub->site != site || stub->after))
 		stub = (struct stub_site *)stub->next;
 	return stub;
 }
 
-static void protect(uint64_t start, uint64_t size, long prot)
+/* Held, too, while the last look is taken: pages must not be half way. */
+void shim_stubs_lock(void)
+{
+	while (__atomic_exchange_n(&shim.stubs_lock, 1, __ATOMIC_ACQUIRE))
+		__builtin_ia32_pause();
+}
+
+void shim_stubs_unlock(void)
+{
+	__atomic_store_n(&shim.stubs_lock, 0, __ATOMIC_RELEASE);
+}
+
+/* 0 when the kernel refuses: PR_SET_MDWE, SELinux, too many mappings. */
+static int protect(uint64_t start, uint64_t size, long prot)
 {
 	uint64_t end = (start + size + LOADER_PAGE - 1) & -LOADER_PAGE;
 
 	start &= -LOADER_PAGE;
-	sys_call3(__NR_mprotect, (long)start, (long)(end - start), prot);
+	return !sys_failed(sys_call3(__NR_mprotect, (long)start,
+	                             (long)(end - start), prot));
 }
 
 static void publish(struct stub_site *stub, size_t size)
@@ -89,6 +108,7 @@ static struct stub_site *write_stub(uint64_t site,
 		.sigreturn = (uint64_t)shim_sigreturn,
 		.dispatch = (uint64_t)shim_dispatch,
 		.interest = (uint64_t)shim_interest,
+		.gate = (uint64_t)&shim.gate,
 	};
 	uint8_t *at = shim_stubs + shim.stubs_used;
 	size_t size = stub_write(at, (uint64_t)at, site, patch,
@@ -114,31 +134,48 @@ struct stub_site *shim_stub_new(uint64_t site, const struct trace_patch *patch,
 	struct stub_site *stub;
 	uint64_t at;
 
-	while (__atomic_exchange_n(&shim.stubs_lock, 1, __ATOMIC_ACQUIRE))
-		__builtin_ia32_pause();
+	shim_stubs_lock();
 	stub = shim_stub_of_site(site);
-	if (!stub && room_for_a_stub()) {
-		at = (uint64_t)shim_stubs + shim.stubs_used;
-		protect(at, STUB_SIZE_MAX, PROT_READ | PROT_WRITE | PROT_EXEC);
+	at = (uint64_t)shim_stubs + shim.stubs_used;
+	if (!stub && room_for_a_stub() &&
+	    protect(at, STUB_SIZE_MAX, PROT_READ | PROT_WRITE | PROT_EXEC)) {
 		stub = write_stub(site, patch, flags);
 		protect(at, STUB_SIZE_MAX, PROT_READ | PROT_EXEC);
 	}
-	__atomic_store_n(&shim.stubs_lock, 0, __ATOMIC_RELEASE);
+	shim_stubs_unlock();
 	return stub;
 }
 
-/* The islands of one module, filled in order. */
-struct islands {
+/*
+ * The islands of one module, filled in order.  The table is for signal handlers
+ * and for unwind.c: a thread may be interrupted on an island.
+ */
+struct island_range {
 	uint64_t start, size;
-	uint64_t used;
 };
+
+#define ISLAND_RANGES 512
+struct island_range shim_islands[ISLAND_RANGES]
+	__attribute__((visibility("hidden")));
+uint32_t shim_island_count __attribute__((visibility("hidden")));
+
+struct stub_site *shim_stub_of_island(uint64_t rip)
+{
+	uint32_t count = __atomic_load_n(&shim_island_count, __ATOMIC_ACQUIRE);
+
+	for (uint32_t i = 0; i < count; i++)
+		if (rip - shim_islands[i].start < shim_islands[i].size)
+			return shim_stub_at(
+				*(const uint64_t *)(rip + ISLAND_ENTRY));
+	return NULL;
+}
 
 /*
  * Room for `count` islands within a rel32 of [low, high), preferably just below
  * it, where no program break grows.
  */
-static int islands_map(struct islands *islands, uint64_t low, uint64_t high,
-                       size_t count)
+static int islands_map(struct island_range *islands, uint64_t low,
+                       uint64_t high, size_t count)
 {
 	const uint64_t step = 1u << 20, reach = 1u << 30;
 	const long flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE;
@@ -156,7 +193,7 @@ static int islands_map(struct islands *islands, uint64_t low, uint64_t high,
 			if (sys_call6(__NR_mmap, (long)at[i], (long)size,
 			              PROT_READ | PROT_WRITE, flags, -1,
 			              0) == (long)at[i]) {
-				*islands = (struct islands){ at[i], size, 0 };
+				*islands = (struct island_range){ at[i], size };
 				return 1;
 			}
 		}
@@ -164,69 +201,185 @@ static int islands_map(struct islands *islands, uint64_t low, uint64_t high,
 	return 0;
 }
 
+static int same_bytes(const uint8_t *a, const uint8_t *b, size_t size)
+{
+	for (size_t i = 0; i < size; i++)
+		if (a[i] != b[i])
+			return 0;
+	return 1;
+}
+
+/* What is in memory is what was proven: the file may have changed, or the
+ * program may have written there. */
+static int is_as_proven(const uint8_t *site, const struct trace_patch *patch)
+{
+	return site[0] == 0x0f && site[1] == 0x05 &&
+	       same_bytes(site - patch->before, patch->code, patch->before) &&
+	       same_bytes(site + 2, patch->code + patch->before, patch->after);
+}
+
 /* The site's window becomes a jump to its island; the rest of it, unreachable
  * but for the syscall instruction that may still stand there, is left. */
-static int patch_site(struct islands *islands, uint64_t bias,
+static int patch_site(uint64_t island, uint64_t bias,
                       const struct trace_patch *patch)
 {
 	uint64_t site = patch->site + bias;
 	uint64_t window = site - patch->before;
-	uint64_t island = islands->start + islands->used;
 	uint8_t jump[PATCH_JUMP];
 	struct stub_site *stub;
 
-	if (!stub_jump(jump, window, island) || !room_for_a_stub())
+	if (!is_as_proven((const uint8_t *)site, patch) ||
+	    !stub_jump(jump, window, island) || !room_for_a_stub())
 		return 0;
 	stub = write_stub(site, patch, patch->go ? STUB_FLAG_GO : 0);
 	stub_island((uint8_t *)island, stub->entry);
-	islands->used += STUB_ISLAND;
 	memcpy((uint8_t *)window, jump, sizeof(jump));
 	return 1;
 }
 
-static void protect_segments(const struct loader_plan *plan, uint64_t bias,
-                             uint32_t extra)
+static void tell_unpatched(size_t count)
+{
+	__atomic_fetch_add(&shim_session.unpatched, count, __ATOMIC_RELAXED);
+}
+
+static void publish_islands(const struct island_range *islands)
+{
+	protect(islands->start, islands->size, PROT_READ | PROT_EXEC);
+	shim_islands[shim_island_count] = *islands;
+	__atomic_store_n(&shim_island_count, shim_island_count + 1,
+	                 __ATOMIC_RELEASE);
+	shim_fact(TRACE_MAPPED, islands->start, islands->size,
+	          PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS,
+	          TRACE_WHAT_ISLAND, 0);
+}
+
+/*
+ * Patches the sites in [low, high), whose pages are writable now and are run by
+ * nobody.  The stub area is writable, too.
+ */
+static void patch_range(uint64_t low, uint64_t high, uint64_t bias,
+                        const struct trace_patch *patch, size_t count)
+{
+	struct island_range islands;
+	uint64_t island;
+
+	if (shim_island_count == ISLAND_RANGES ||
+	    !islands_map(&islands, low, high, count)) {
+		tell_unpatched(count);
+		return;
+	}
+	island = islands.start;
+	for (size_t i = 0; i < count; i++) {
+		if (patch_site(island, bias, &patch[i]))
+			island += STUB_ISLAND;
+		else
+			tell_unpatched(1);
+	}
+	publish_islands(&islands);
+}
+
+/* Makes the executable segments writable and back. */
+static int protect_segments(const struct loader_plan *plan, uint64_t bias,
+                            uint32_t extra)
 {
 	for (uint32_t i = 0; i < plan->segment_count; i++) {
 		const struct loader_segment *s = &plan->segment[i];
 
-		if ((s->prot & PROT_EXEC) && s->filesz)
-			protect(s->vaddr + bias, s->filesz, s->prot | extra);
+		if ((s->prot & PROT_EXEC) && s->filesz &&
+		    !protect(s->vaddr + bias, s->filesz, s->prot | extra))
+			return 0;
 	}
+	return 1;
 }
 
 static void patch_module(const struct loader_plan *plan, uint64_t bias,
                          const struct trace_patch *patch, size_t count)
 {
-	struct islands islands;
-
-	if (!islands_map(&islands, plan->low + bias, plan->high + bias,
-	                 count)) {
-		__atomic_fetch_add(&shim_session.unpatched, count,
-		                   __ATOMIC_RELAXED);
+	if (!count)
 		return;
-	}
-	protect_segments(plan, bias, PROT_WRITE);
-	for (size_t i = 0; i < count; i++)
-		if (!patch_site(&islands, bias, &patch[i]))
-			__atomic_fetch_add(&shim_session.unpatched, 1,
-			                   __ATOMIC_RELAXED);
+	if (protect_segments(plan, bias, PROT_WRITE))
+		patch_range(plan->low + bias, plan->high + bias, bias, patch,
+		            count);
+	else
+		tell_unpatched(count);
 	protect_segments(plan, bias, 0);
-	protect(islands.start, islands.size, PROT_READ | PROT_EXEC);
-	shim_fact(TRACE_MAPPED, islands.start, islands.size,
-	          PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS,
-	          TRACE_WHAT_ISLAND, 0);
 }
 
-/* Before the program's first instruction: nothing of it runs yet. */
-void shim_patch_program(const struct session_plan *plan,
-                        const struct loader_image *image)
+/* The vDSO's few pages, where the kernel lets them be written. */
+static void patch_vdso(uint64_t vdso, const struct trace_patch *patch,
+                       size_t count)
+{
+	const uint64_t size = 2 * LOADER_PAGE;
+	uint64_t last = 0;
+
+	for (size_t i = 0; i < count; i++)
+		last = patch[i].site > last ? patch[i].site : last;
+	if (!count || last >= size)
+		return;
+	for (uint64_t page = 0; page <= last; page += LOADER_PAGE)
+		if (sys_failed(sys_call3(__NR_mprotect, (long)(vdso + page),
+		                         LOADER_PAGE,
+		                         PROT_READ | PROT_WRITE | PROT_EXEC))) {
+			tell_unpatched(count);
+			return;
+		}
+	patch_range(vdso, vdso + size, vdso, patch, count);
+	protect(vdso, (last & -LOADER_PAGE) + LOADER_PAGE,
+	        PROT_READ | PROT_EXEC);
+}
+
+/* Before the program's first instruction: nothing of it runs yet.  0 when
+ * goload may not make memory executable: then neither stubs nor net can work.
+ */
+int shim_patch_program(const struct session_plan *plan,
+                       const struct shim_modules *modules)
 {
 	const uint8_t *base = (const uint8_t *)plan;
+	const struct trace_patch *patch = (const void *)(base + plan->patches);
+	const uint64_t *count = plan->patch_count;
 
-	if (plan->patch_count && !(shim.options & SESSION_NO_PATCH))
-		patch_module((const void *)(base + plan->program), image->bias,
-		             (const void *)(base + plan->patches),
-		             plan->patch_count);
-	protect((uint64_t)shim_stubs, STUB_AREA, PROT_READ | PROT_EXEC);
+	/* tried out first: patched sites would lead there */
+	if (!protect((uint64_t)shim_stubs, STUB_AREA, PROT_READ | PROT_EXEC) ||
+	    !protect((uint64_t)shim_stubs, STUB_AREA, PROT_READ | PROT_WRITE))
+		return 0;
+	if (!(shim.options & SESSION_NO_PATCH)) {
+		patch_module((const void *)(base + plan->program),
+		             modules->program.bias, patch,
+		             count[PATCH_PROGRAM]);
+		patch += count[PATCH_PROGRAM];
+		patch_module((const void *)(base + plan->interp),
+		             modules->interp.bias, patch, count[PATCH_INTERP]);
+		patch += count[PATCH_INTERP];
+		if (modules->vdso)
+			patch_vdso(modules->vdso, patch, count[PATCH_VDSO]);
+	}
+	return protect((uint64_t)shim_stubs, STUB_AREA, PROT_READ | PROT_EXEC);
+}
+
+/*
+ * Code that arrives while the program runs: [start, start + size), mapped with
+ * `prot` by this thread, which has not returned from the call yet.  The stub
+ * area is writable and executable for a moment: other threads run in it.
+ */
+void shim_patch_late(uint64_t start, uint64_t size, uint32_t prot,
+                     uint64_t bias, const struct trace_patch *patch,
+                     size_t count)
+{
+	uint64_t used, room;
+
+	shim_stubs_lock();
+	used = (uint64_t)shim_stubs + shim.stubs_used;
+	room = STUB_AREA - shim.stubs_used;
+	if (room > count * STUB_SIZE_MAX)
+		room = count * STUB_SIZE_MAX;
+	if (!sys_failed(sys_call3(__NR_mprotect, (long)start, (long)size,
+	                          (long)(prot | PROT_WRITE)))) {
+		protect(used, room, PROT_READ | PROT_WRITE | PROT_EXEC);
+		patch_range(start, start + size, bias, patch, count);
+		protect(used, room, PROT_READ | PROT_EXEC);
+		sys_call3(__NR_mprotect, (long)start, (long)size, (long)prot);
+	} else {
+		tell_unpatched(count);
+	}
+	shim_stubs_unlock();
 }

@@ -56,28 +56,42 @@ static struct ring_slot *slot_of(uint64_t position)
 	return &shim.slots[position & (RING_SLOTS - 1)];
 }
 
+/* In the first lap a slot whose turn the reader has not written yet is all
+ * zero, and free for the one position it can be. */
+static int is_free_for(uint64_t turn, uint64_t position)
+{
+	return turn == ring_turn(position, RING_FREE) ||
+	       (turn == 0 && position < RING_SLOTS);
+}
+
 static int claim(uint64_t position)
 {
 	uint64_t *turn = &slot_of(position)->event.turn;
+	uint64_t seen = __atomic_load_n(turn, __ATOMIC_ACQUIRE);
 
-	if (__atomic_load_n(turn, __ATOMIC_ACQUIRE) !=
-	    ring_turn(position, RING_FREE))
-		return 0;
-	*turn = ring_turn(position, RING_BEGUN);
-	return 1;
+	while (is_free_for(seen, position))
+		if (__atomic_compare_exchange_n(
+			    turn, &seen, ring_turn(position, RING_BEGUN), 0,
+			    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+			return 1;
+	return 0;
 }
 
 /*
- * Tells the reader that nobody writes `position`.  0: not now, for the slot is
- * free (for this position: claim it; for an earlier one: its writer is about to
- * claim it, and until then only that writer may touch `turn`).
+ * Tells the reader that nobody writes `position`, a number of laps ahead of the
+ * one that holds its slot.  0: not now.  The slot may be free (for this
+ * position: claim it; for an earlier one: its writer is about to claim it, and
+ * until then only that writer may touch `turn`), or the laps between have not
+ * been skipped yet: the reader counts on their order.
  */
 static int skip(uint64_t position)
 {
 	uint64_t *turn = &slot_of(position)->event.turn;
 	uint64_t seen = __atomic_load_n(turn, __ATOMIC_ACQUIRE);
 
-	while (ring_state(seen) != RING_FREE)
+	while (ring_state(seen) != RING_FREE &&
+	       ring_skips(seen) + 1ull ==
+	               (position - ring_position(seen)) / RING_SLOTS)
 		if (__atomic_compare_exchange_n(turn, &seen, seen + RING_SKIP,
 		                                0, __ATOMIC_SEQ_CST,
 		                                __ATOMIC_SEQ_CST))
@@ -187,11 +201,12 @@ static int within(uint64_t address, uint64_t start, uint64_t size)
 void shim_walk(struct ring_slot *slot, const struct shim_frame *frame)
 {
 	uint64_t fp = frame->rbp, below = frame->rsp;
-	uint64_t pc = *(const uint64_t *)frame->rsp;
+	uint64_t pc;
 	uint16_t count = 0;
 
 	if (!(frame->stub->flags & STUB_FLAG_GO))
-		return;
+		return; /* a stack that is no Go stack may be gone */
+	pc = *(const uint64_t *)frame->rsp;
 	slot->frame[count++] = pc;
 	while (within(pc, shim.go_text, shim.go_text_size) &&
 	       !within(pc, shim.sigtramp, shim.sigtramp_size) &&

@@ -14,6 +14,8 @@
  *   unwind.c   a signal that lands in the shim: back to the site, or on
  *   net.c      Syscall User Dispatch and its handler
  *   thread.c   clone, fork, vfork and their children
+ *   late.c     code that arrives while the program runs
+ *   exe.c      /proc/self/exe, without the privilege to set it
  *   end.c      every way the target can end
  *
  *   x86_64/record.S  the hot path: one event, no stack, no TLS
@@ -53,6 +55,8 @@ enum shim_action {
 	SHIM_CLONE = ACTION_CLONE, /* make it with signals off, two return */
 	SHIM_EXIT = ACTION_EXIT,   /* end this thread */
 	SHIM_RESTART = ACTION_RESTART, /* run the stub again from `resume` */
+	SHIM_PLAIN =
+		ACTION_PLAIN, /* give the frame back, make it in the stub */
 };
 
 enum shim_gate {
@@ -72,12 +76,17 @@ struct shim_frame {
 	uint64_t mask; /* the thread's signal mask */
 	uint64_t result;
 	struct shim_frame *child;
-	uint64_t post; /* shim_cold_post() wants to see the result */
+	uint8_t post;  /* shim_cold_post() wants to see the result */
+	uint8_t plain; /* SHIM_PLAIN, not SHIM_RESTART */
 	uint64_t nr;   /* SHIM_CALL, SHIM_CLONE: what to call */
 	uint64_t arg[6];
 	uint64_t scratch[16]; /* copies that the kernel reads */
 };
 
+_Static_assert(offsetof(struct trace_session, head) == SESSION_HEAD,
+               "layout.h");
+_Static_assert(offsetof(struct trace_session, order) == SESSION_ORDER,
+               "layout.h");
 _Static_assert(sizeof(struct shim_frame) < 1024, "room for the stack");
 
 /* From x86_64/area.S: one contiguous range, in this order. */
@@ -87,6 +96,8 @@ extern uint8_t shim_pool_end[] __attribute__((visibility("hidden")));
 extern uint8_t shim_stubs[] __attribute__((visibility("hidden")));
 extern uint8_t shim_stubs_end[] __attribute__((visibility("hidden")));
 extern struct trace_session shim_session __attribute__((visibility("hidden")));
+extern const struct trace_patch shim_reply[]
+	__attribute__((visibility("hidden")));
 extern struct ring_slot shim_slots[] __attribute__((visibility("hidden")));
 extern uint8_t shim_image_end[] __attribute__((visibility("hidden")));
 
@@ -115,7 +126,7 @@ _Static_assert(offsetof(struct shim_state, slots) == 48, "area.S");
 _Static_assert(offsetof(struct shim_state, gate) == 64, "area.S");
 _Static_assert(offsetof(struct shim_state, image_size) == 72, "area.S");
 
-extern const uint8_t shim_interest[INTEREST_CALLS]
+extern uint8_t shim_interest[INTEREST_CALLS]
 	__attribute__((visibility("hidden")));
 
 /* Assembly labels that C takes the address of. */
@@ -136,8 +147,24 @@ struct stub_site *shim_stub_at(uint64_t rip); /* rip inside a stub */
 struct stub_site *shim_stub_of_site(uint64_t site);
 struct stub_site *shim_stub_new(uint64_t site, const struct trace_patch *patch,
                                 uint32_t flags);
-void shim_patch_program(const struct session_plan *plan,
-                        const struct loader_image *image);
+struct stub_site *shim_stub_of_island(uint64_t rip);
+
+/* Where the program and what the kernel would have mapped with it are. */
+struct shim_modules {
+	struct loader_image program, interp;
+	uint64_t vdso; /* 0: there is none */
+};
+int shim_patch_program(const struct session_plan *plan,
+                       const struct shim_modules *modules);
+void shim_patch_late(uint64_t start, uint64_t size, uint32_t prot,
+                     uint64_t bias, const struct trace_patch *patch,
+                     size_t count);
+
+/* late.c: a call that made pages executable has just returned */
+void shim_late_unlock(void);
+void shim_stubs_lock(void);
+void shim_stubs_unlock(void);
+void shim_code_arrived(uint64_t start, uint64_t size, uint32_t prot);
 
 /* ring.c */
 struct ring_slot *shim_event_begin(uint32_t call, const uint64_t args[6]);
@@ -160,15 +187,16 @@ void shim_cold_post(struct shim_frame *frame);
 /* sigaction.c */
 #define SHIM_SIGSYS_BIT (1ull << (31 - 1))
 void shim_signals_boot(void);
+void shim_signals_cleared(void);
+void shim_net_handler(void);
 void shim_signals_unlock(void);
 void shim_sigaction(struct shim_frame *frame);
 void shim_sigprocmask(struct shim_frame *frame);
 enum shim_action shim_mask_call(struct shim_frame *frame);
 extern uint64_t shim_handlers[65] __attribute__((visibility("hidden")));
-uint64_t shim_handler_reset_take(int sig);
+uint64_t shim_handler_reset_take(int sig, uint8_t *ucontext, uint64_t *mask);
 void shim_default(int sig);
 uint64_t shim_sigsys_handler(uint8_t *info, uint8_t *ucontext);
-int shim_mask_read(struct shim_frame *frame, uint64_t from, uint64_t *to);
 
 /* unwind.c */
 void shim_unwind(uint8_t *ucontext);
@@ -184,6 +212,11 @@ enum shim_action shim_clone_before(struct shim_frame *frame);
 void shim_clone_after(struct shim_frame *frame);
 void shim_child(struct shim_frame *frame);
 int shim_foreign(void);
+
+/* exe.c */
+void shim_exe_answer(const char *path);
+void shim_exe_exec(struct shim_frame *frame);
+enum shim_action shim_exe_call(struct shim_frame *frame);
 
 /* end.c */
 enum shim_action shim_exit_before(struct shim_frame *frame);

@@ -10,7 +10,8 @@
  *   - a signal that would kill by default has shim_fatal as its handler, which
  *     takes the last look and then lets it kill.
  *
- * All of it is given back unchanged when the program asks.  A child that shares
+ * Dispositions are given back unchanged when the program asks; a mask never
+ * shows SIGSYS.  A child that shares
  * memory but not handlers (vfork, posix_spawn) changes its own kernel state
  * only, never this table.
  */
@@ -22,6 +23,8 @@
 
 #define SIGNALS  64
 #define RESTORER 0x04000000ul /* SA_RESTORER */
+/* the flags that the kernel keeps (UAPI_SA_FLAGS, and SA_RESTORER) */
+#define KNOWN_FLAGS 0xdc000807ul
 
 /* struct sigaction as the kernel reads it (include/linux/signal_types.h) */
 struct action {
@@ -89,6 +92,8 @@ static struct action for_kernel(int sig, const struct action *wanted)
 
 	action.mask &= ~SHIM_SIGSYS_BIT;
 	if (has_handler(wanted)) {
+		if (wanted->flags & SA_RESETHAND)
+			action.mask = ~SHIM_SIGSYS_BIT; /* until entered */
 		action.handler = (uint64_t)(wanted->flags & SA_RESETHAND
 		                                    ? shim_handler_reset
 		                                    : shim_handler);
@@ -104,13 +109,13 @@ static struct action for_kernel(int sig, const struct action *wanted)
 }
 
 /* SIGSYS goes to the net, whatever the program wants. */
-static void install_net_handler(void)
+void shim_net_handler(void)
 {
 	const struct action action = {
 		.handler = (uint64_t)shim_sigsys,
-		.flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER | RESTORER,
+		.flags = SA_SIGINFO | SA_ONSTACK | RESTORER,
 		.restorer = (uint64_t)shim_restorer,
-		.mask = ~SHIM_SIGSYS_BIT,
+		.mask = ~0ull,
 	};
 
 	kernel_action(SIGSYS, &action, NULL);
@@ -118,6 +123,8 @@ static void install_net_handler(void)
 
 void shim_signals_boot(void)
 {
+	const uint64_t sigsys = SHIM_SIGSYS_BIT;
+
 	for (int sig = 1; sig <= SIGNALS; sig++) {
 		struct action action;
 
@@ -129,7 +136,17 @@ void shim_signals_boot(void)
 		action = for_kernel(sig, &believed[sig]);
 		kernel_action(sig, &action, NULL);
 	}
-	install_net_handler();
+	shim_net_handler();
+	/* it may have been blocked when goload was started */
+	sys_call4(__NR_rt_sigprocmask, SIG_UNBLOCK, (long)&sigsys, 0, 8);
+}
+
+/* In a fork child whose handlers the kernel has reset (CLONE_CLEAR_SIGHAND). */
+void shim_signals_cleared(void)
+{
+	for (int sig = 1; sig <= SIGNALS; sig++)
+		if (has_handler(&believed[sig]))
+			believed[sig] = (struct action){ 0 };
 }
 
 /* Back to the kernel's default, for good: the signal is about to kill. */
@@ -143,14 +160,16 @@ void shim_default(int sig)
 static void believe(int sig, const struct action *wanted)
 {
 	believed[sig] = *wanted;
+	believed[sig].flags &= KNOWN_FLAGS;
 	believed[sig].mask &=
 		~((1ull << (SIGKILL - 1)) | 1ull << (SIGSTOP - 1));
-	__atomic_store_n(&shim_handlers[sig], wanted->handler,
-	                 __ATOMIC_RELEASE);
+	/* never cleared: a thread may be on its way to the handler */
+	if (has_handler(wanted))
+		__atomic_store_n(&shim_handlers[sig], wanted->handler,
+		                 __ATOMIC_RELEASE);
 }
 
-/* A handler must be in the table before the kernel can enter it, and stay
- * there until the kernel cannot any more. */
+/* A handler must be in the table before the kernel can enter it. */
 static long change(int sig, const struct action *wanted)
 {
 	struct action action;
@@ -185,11 +204,11 @@ static int64_t sigaction_checked(int sig, uint64_t set, uint64_t old)
 	struct action wanted, had;
 	long result = 0;
 
+	if (set && shim_read(&wanted, set, sizeof(wanted)))
+		return -EFAULT;
 	if (sig < 1 || sig > SIGNALS ||
 	    (set && (sig == SIGKILL || sig == SIGSTOP)))
 		return -EINVAL;
-	if (set && shim_read(&wanted, set, sizeof(wanted)))
-		return -EFAULT;
 	acquire();
 	had = believed[sig];
 	if (set)
@@ -211,15 +230,34 @@ void shim_sigaction(struct shim_frame *frame)
 			(int)frame->arg[0], frame->arg[1], frame->arg[2]);
 }
 
-/* A handler with SA_RESETHAND is being entered: what it is, and it is gone. */
-uint64_t shim_handler_reset_take(int sig)
+/* The mask that the program's handler runs with (signal_delivered()). */
+static uint64_t handler_mask(int sig, const struct action *action,
+                             const uint8_t *ucontext)
 {
-	static const struct action standard;
-	uint64_t handler = shim_handlers[sig];
-	struct action action = for_kernel(sig, &standard);
+	uint64_t mask =
+		*(const uint64_t *)(ucontext + UC_SIGMASK) | action->mask;
 
-	believe(sig, &standard);
+	if (!(action->flags & SA_NODEFER))
+		mask |= 1ull << (sig - 1);
+	return mask & ~SHIM_SIGSYS_BIT;
+}
+
+/*
+ * A handler with SA_RESETHAND is being entered, every signal blocked: what it
+ * is, and the mask it runs with.  From now on the default is in force.
+ */
+uint64_t shim_handler_reset_take(int sig, uint8_t *ucontext, uint64_t *mask)
+{
+	uint64_t handler = believed[sig].handler;
+	struct action action;
+
+	shim_unwind_any(ucontext);
+	acquire();
+	*mask = handler_mask(sig, &believed[sig], ucontext);
+	believed[sig].handler = 0;
+	action = for_kernel(sig, &believed[sig]);
 	kernel_action(sig, &action, NULL);
+	release();
 	return handler;
 }
 
@@ -229,18 +267,19 @@ uint64_t shim_handler_reset_take(int sig)
  */
 uint64_t shim_sigsys_handler(uint8_t *info, uint8_t *ucontext)
 {
-	const struct action *action = &believed[SIGSYS];
-	uint64_t mask;
+	struct action *action = &believed[SIGSYS];
+	uint64_t handler = action->handler, mask;
 
 	if (action->handler == 0)
 		shim_fatal_signal(SIGSYS, info, ucontext);
 	if (!has_handler(action))
 		return 0;
-	mask = *(uint64_t *)(ucontext + UC_SIGMASK) | action->mask;
-	mask &= ~SHIM_SIGSYS_BIT;
-	sys_call4(__NR_rt_sigprocmask, SIG_SETMASK, (long)&mask, 0, 8);
+	mask = handler_mask(SIGSYS, action, ucontext);
 	shim_unwind_any(ucontext);
-	return action->handler;
+	sys_call4(__NR_rt_sigprocmask, SIG_SETMASK, (long)&mask, 0, 8);
+	if (action->flags & SA_RESETHAND)
+		action->handler = 0;
+	return handler;
 }
 
 /*
@@ -298,7 +337,7 @@ static int mask_argument(uint64_t nr)
 	case __NR_ppoll:
 		return 3;
 	case __NR_epoll_pwait:
-	case 441: /* epoll_pwait2 */
+	case TRACE_NR_epoll_pwait2:
 		return 4;
 	default:
 		return -1;
@@ -306,33 +345,41 @@ static int mask_argument(uint64_t nr)
 }
 
 /* pselect6 and io_pgetevents: the last argument points to a mask's address and
- * its size. */
-static void strip_pair(struct shim_frame *frame)
+ * its size.  1 when the call now carries copies. */
+static int strip_pair(struct shim_frame *frame)
 {
 	uint64_t *pair = frame->scratch, *mask = frame->scratch + 2;
 
 	if (!frame->arg[5] || shim_read(pair, frame->arg[5], 16) || !pair[0] ||
-	    shim_read(mask, pair[0], 8))
-		return;
+	    shim_read(mask, pair[0], 8) || !(*mask & SHIM_SIGSYS_BIT))
+		return 0;
 	*mask &= ~SHIM_SIGSYS_BIT;
 	pair[0] = (uint64_t)mask;
 	frame->arg[5] = (uint64_t)pair;
+	return 1;
+}
+
+static int strip_mask(struct shim_frame *frame, int at)
+{
+	uint64_t *mask = frame->scratch;
+
+	if (!frame->arg[at] || shim_read(mask, frame->arg[at], 8) ||
+	    !(*mask & SHIM_SIGSYS_BIT))
+		return 0;
+	*mask &= ~SHIM_SIGSYS_BIT;
+	frame->arg[at] = (uint64_t)mask;
+	return 1;
 }
 
 /*
- * The kernel reads a copy of the mask without SIGSYS.  Where the program's
- * pointer is bad the call is left as it is: the kernel says EFAULT.
+ * Where the mask has SIGSYS in it the kernel reads a copy without; else the
+ * call is left to the stub, and no frame is held while it blocks.  A bad
+ * pointer is left, too: the kernel says EFAULT.
  */
 enum shim_action shim_mask_call(struct shim_frame *frame)
 {
 	int at = mask_argument(frame->nr);
+	int copied = at < 0 ? strip_pair(frame) : strip_mask(frame, at);
 
-	if (at < 0) {
-		strip_pair(frame);
-	} else if (frame->arg[at] &&
-	           !shim_read(frame->scratch, frame->arg[at], 8)) {
-		frame->scratch[0] &= ~SHIM_SIGSYS_BIT;
-		frame->arg[at] = (uint64_t)frame->scratch;
-	}
-	return SHIM_CALL;
+	return copied ? SHIM_CALL : SHIM_PLAIN;
 }

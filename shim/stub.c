@@ -41,6 +41,7 @@ static void put_relative(struct writer *w, const uint8_t *opcode, size_t size,
 }
 
 /* lea site(%rip),%r11; jmp target */
+#define LEAVE_SIZE 12
 static void put_leave(struct writer *w, uint64_t target)
 {
 	put_relative(w, (const uint8_t[]){ 0x4c, 0x8d, 0x1d }, 3, w->address);
@@ -48,15 +49,31 @@ static void put_leave(struct writer *w, uint64_t target)
 }
 
 /*
+ * A call of no interest waits, too, while another thread ends the process:
+ *
+ *	cmpl   $GATE_CLOSING,gate(%rip)
+ *	jne    plain
+ *	lea    site(%rip),%r11
+ *	jmp    cold
+ */
+static void put_gate(struct writer *w, const struct stub_targets *targets)
+{
+	/* the distance counts from behind the immediate byte */
+	put_relative(w, (const uint8_t[]){ 0x83, 0x3d }, 2, targets->gate - 1);
+	put(w, (const uint8_t[]){ GATE_CLOSING, 0x75, LEAVE_SIZE }, 3);
+	put_leave(w, targets->cold);
+}
+
+/*
  * The number is in eax and known only now:
  *
  *	cmp    $512,%eax
- *	jae    plain
+ *	jae    gate
  *	mov    %eax,%ecx
  *	lea    interest(%rip),%r11
  *	movzbl (%r11,%rcx),%ecx
  *	test   %ecx,%ecx
- *	je     plain
+ *	je     gate
  *	lea    site(%rip),%r11
  *	jmp    dispatch
  */
@@ -64,11 +81,11 @@ static void put_dispatch(struct writer *w, const struct stub_targets *targets)
 {
 	put(w, (const uint8_t[]){ 0x3d }, 1);
 	put32(w, INTEREST_CALLS);
-	put(w, (const uint8_t[]){ 0x73, 30, 0x89, 0xc1 }, 4);
+	put(w, (const uint8_t[]){ 0x73, 18 + LEAVE_SIZE, 0x89, 0xc1 }, 4);
 	put_relative(w, (const uint8_t[]){ 0x4c, 0x8d, 0x1d }, 3,
 	             targets->interest);
 	put(w, (const uint8_t[]){ 0x41, 0x0f, 0xb6, 0x0c, 0x0b }, 5);
-	put(w, (const uint8_t[]){ 0x85, 0xc9, 0x74, 12 }, 4);
+	put(w, (const uint8_t[]){ 0x85, 0xc9, 0x74, LEAVE_SIZE }, 4);
 	put_leave(w, targets->dispatch);
 }
 
@@ -83,21 +100,26 @@ static void put_decision(struct writer *w, int nr, int interest,
 		put_leave(w, targets->sigreturn);
 	else if (interest != INTEREST_NONE)
 		put_leave(w, targets->cold);
+	if (nr == PATCH_ANY || interest == INTEREST_NONE)
+		put_gate(w, targets);
 }
 
 size_t stub_write(uint8_t *bytes, uint64_t address, uint64_t site,
                   const struct trace_patch *patch, int interest, uint32_t flags,
                   const struct stub_targets *targets)
 {
+	static const uint8_t syscall[2] = { 0x0f, 0x05 };
+	static const uint8_t int80[2] = { 0xcd, 0x80 };
 	struct stub_site *stub = (struct stub_site *)bytes;
 	struct writer w = { bytes, address, sizeof(*stub) };
 
 	stub->entry = address + w.at;
 	put(&w, patch->code, patch->before);
 	stub->resume = address + w.at;
-	put_decision(&w, patch->nr, interest, targets);
+	if (!(flags & STUB_FLAG_INT80))
+		put_decision(&w, patch->nr, interest, targets);
 	stub->plain = address + w.at;
-	put(&w, (const uint8_t[]){ 0x0f, 0x05 }, 2);
+	put(&w, flags & STUB_FLAG_INT80 ? int80 : syscall, 2);
 	stub->post = address + w.at;
 	put(&w, patch->code + patch->before, patch->after);
 	put_relative(&w, (const uint8_t[]){ 0xff, 0x25 }, 2,

@@ -4,7 +4,7 @@
  * A stub is a struct stub_site followed by code:
  *
  *   entry:   the window's instructions before the syscall
- *   resume:  (nothing)                           a call of no interest
+ *   resume:  cmp, jne                            a call of no interest
  *            lea site(%rip),%r11; jmp shim_...   a call that is recorded
  *            cmp, table lookup, one of the two   number not constant
  *   plain:   syscall
@@ -51,6 +51,7 @@ struct stub_targets {
 	uint64_t sigreturn; /* shim_sigreturn */
 	uint64_t dispatch;  /* shim_dispatch */
 	uint64_t interest;  /* shim_interest[INTEREST_CALLS] */
+	uint64_t gate;      /* shim.gate */
 };
 
 /*

@@ -30,11 +30,11 @@ static struct shim_frame *frame_at(size_t index)
 
 static struct shim_frame *frame_take(void)
 {
-	for (;; __builtin_ia32_pause())
-		for (size_t i = 0; i < FRAME_COUNT; i++)
-			if (!__atomic_exchange_n(&frame_at(i)->busy, 1,
-			                         __ATOMIC_ACQUIRE))
-				return frame_at(i);
+	for (size_t i = 0; i < FRAME_COUNT; i++)
+		if (!__atomic_exchange_n(&frame_at(i)->busy, 1,
+		                         __ATOMIC_ACQUIRE))
+			return frame_at(i);
+	return NULL;
 }
 
 /* The flags of the call; fork and vfork in clone's terms. */
@@ -60,11 +60,8 @@ enum shim_action shim_clone_before(struct shim_frame *frame)
 	struct shim_frame *child = frame_take();
 	uint64_t flags = clone_flags(frame);
 
-	if (shim.gate == SHIM_CLOSING) {
-		shim_frame_release(child);
-		shim_park();
+	if (!child) /* give ours back, so that others can end */
 		return SHIM_RESTART;
-	}
 	if (flags & CLONE_THREAD)
 		__atomic_fetch_add(&shim.threads, 1, __ATOMIC_SEQ_CST);
 	frame->scratch[0] = flags;
@@ -111,6 +108,7 @@ static void detach(struct shim_frame *frame)
 	shim.pid = (int32_t)sys_call0(__NR_getpid);
 	shim.stubs_lock = 0;
 	shim_signals_unlock();
+	shim_late_unlock();
 	for (size_t i = 0; i < FRAME_COUNT; i++)
 		if (frame_at(i) != frame)
 			frame_at(i)->busy = 0;
@@ -128,6 +126,11 @@ void shim_child(struct shim_frame *frame)
 
 	if (!(flags & CLONE_VM))
 		detach(frame);
+	if (flags & CLONE_CLEAR_SIGHAND) {
+		shim_net_handler();
+		if (!(flags & CLONE_VM))
+			shim_signals_cleared();
+	}
 	if (shim.net)
 		shim_net_arm();
 	if (flags & CLONE_THREAD)

@@ -24,6 +24,7 @@ SHIM_LABEL(record_stored);
 SHIM_LABEL(record_commit);
 SHIM_LABEL(record_committed);
 SHIM_LABEL(record_done);
+SHIM_LABEL(record_left);
 SHIM_LABEL(record_gone);
 SHIM_LABEL(record_end);
 SHIM_LABEL(cold_tried);
@@ -40,12 +41,14 @@ SHIM_LABEL(cold_left);
 SHIM_LABEL(cold_restart_open);
 SHIM_LABEL(cold_restart_release);
 SHIM_LABEL(cold_restart_left);
+SHIM_LABEL(cold_restart_gone);
 SHIM_LABEL(cold_end);
 SHIM_LABEL(record_full);
 SHIM_LABEL(full_tried);
 SHIM_LABEL(full_taken);
 SHIM_LABEL(handler_blocked);
 SHIM_LABEL(handler_open);
+SHIM_LABEL(handler_reset_open);
 SHIM_LABEL(handler_slow);
 SHIM_LABEL(shim_signal_end);
 
@@ -154,7 +157,7 @@ static void unwind_unmade(uint8_t *ucontext, uint64_t rip)
 	roll_back(ucontext, unpack(packed));
 }
 
-/* record.S behind the call: record_called .. record_gone */
+/* record.S behind the call: record_called .. record_left */
 static void unwind_made(uint8_t *ucontext, uint64_t rip)
 {
 	struct registers *r = registers_of(ucontext);
@@ -243,7 +246,7 @@ static void unwind_cold(uint8_t *ucontext, uint64_t rip)
 	} else if (between(rip, cold_restart_release, cold_restart_left)) {
 		shim_frame_release((struct shim_frame *)r->rcx);
 		roll_back(ucontext, (struct stub_site *)r->r11);
-	} else if (rip == (uint64_t)cold_restart_left) {
+	} else if (between(rip, cold_restart_left, cold_restart_gone)) {
 		roll_back(ucontext, (struct stub_site *)r->r11);
 	} else if (between(rip, cold_called, cold_closed)) {
 		if (rip == (uint64_t)cold_called)
@@ -283,7 +286,7 @@ static void unwind_entry(uint8_t *ucontext, uint64_t rip)
 }
 
 /* The same behind it: all is unwound, the registers are on their way. */
-static void unwind_leaving(uint8_t *ucontext)
+static void unwind_leaving(uint8_t *ucontext, uint64_t handler)
 {
 	struct registers *r = registers_of(ucontext);
 
@@ -291,15 +294,18 @@ static void unwind_leaving(uint8_t *ucontext)
 	r->rsi = r->r13;
 	r->rdx = r->r14;
 	r->rsp = r->r15;
-	r->rip = shim_handlers[(uint32_t)r->rdi];
+	r->rip = handler;
 }
 
 void shim_unwind(uint8_t *ucontext)
 {
 	uint64_t rip = registers_of(ucontext)->rip;
 
-	if (between(rip, record_called, record_gone))
+	if (between(rip, record_called, record_left))
 		unwind_made(ucontext, rip);
+	else if (between(rip, record_left, record_gone))
+		roll_back(ucontext,
+		          (struct stub_site *)registers_of(ucontext)->r11);
 	else if (between(rip, shim_record, record_end))
 		unwind_unmade(ucontext, rip);
 	else if (between(rip, shim_dispatch, cold_end))
@@ -307,7 +313,11 @@ void shim_unwind(uint8_t *ucontext)
 	else if (between(rip, shim_handler, handler_blocked))
 		unwind_entry(ucontext, rip);
 	else if (between(rip, handler_open, shim_handler_reset))
-		unwind_leaving(ucontext);
+		unwind_leaving(
+			ucontext,
+			shim_handlers[(uint32_t)registers_of(ucontext)->r12]);
+	else if (between(rip, handler_reset_open, shim_sigsys))
+		unwind_leaving(ucontext, registers_of(ucontext)->rbx);
 	else if (between(rip, shim_sigreturn, shim_signal_end)) {
 		struct stub_site *stub =
 			(struct stub_site *)registers_of(ucontext)->r11;
@@ -322,8 +332,12 @@ void shim_unwind_any(uint8_t *ucontext)
 	uint64_t rip = registers_of(ucontext)->rip;
 	struct stub_site *stub;
 
-	if (rip - (uint64_t)__executable_start >= shim.image_size)
+	if (rip - (uint64_t)__executable_start >= shim.image_size) {
+		stub = shim_stub_of_island(rip);
+		if (stub)
+			registers_of(ucontext)->rip = stub->site - stub->before;
 		return;
+	}
 	stub = shim_stub_at(rip);
 	if (!stub) {
 		shim_unwind(ucontext);

@@ -20,9 +20,9 @@
 	.hidden	shim_sigtramp, shim_sigtramp_size, shim_image_size
 	.hidden	shim_systemstack, shim_systemstack_size
 	.globl	shim_pool, shim_pool_end, shim_stubs, shim_stubs_end
-	.globl	shim_session, shim_slots, shim_image_end, shim_boot_stack
+	.globl	shim_session, shim_reply, shim_slots, shim_image_end, shim_boot_stack
 	.hidden	shim_pool, shim_pool_end, shim_stubs, shim_stubs_end
-	.hidden	shim_session, shim_slots, shim_image_end, shim_boot_stack
+	.hidden	shim_session, shim_reply, shim_slots, shim_image_end, shim_boot_stack
 
 	.bss
 	.p2align 6
@@ -52,7 +52,9 @@ shim_stubs:
 shim_stubs_end:
 	.p2align 12
 shim_session:
-	.skip	0x2000
+	.skip	TRACE_SESSION_REPLY
+shim_reply:
+	.skip	TRACE_SESSION_RING - TRACE_SESSION_REPLY
 shim_slots:
 	.skip	TRACE_RING_SLOTS * TRACE_RING_SLOT_SIZE
 	.p2align 12

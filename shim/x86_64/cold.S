@@ -59,7 +59,7 @@
 .endm
 
 	/* The rest of the registers: C and the kernel keep them, but a clone's
-	 * child or a restart starts from the frame alone. */
+	 * child starts from the frame alone. */
 .macro	reload_preserved frame
 	mov	FRAME_RBP(\frame), %rbp
 	mov	FRAME_R12(\frame), %r12
@@ -80,11 +80,11 @@ shim_dispatch:
 	.p2align 4
 shim_cold:
 	/* The calls that only matter when they carry a signal mask. */
-	cmp	$281, %eax		/* epoll_pwait: r8 */
+	cmp	$TRACE_NR_epoll_pwait, %eax	/* mask in r8 */
 	je	cold_mask
-	cmp	$441, %eax		/* epoll_pwait2: r8 */
+	cmp	$TRACE_NR_epoll_pwait2, %eax	/* r8 */
 	je	cold_mask
-	cmp	$271, %eax		/* ppoll: r10 */
+	cmp	$TRACE_NR_ppoll, %eax		/* r10 */
 	jne	cold_try
 	test	%r10, %r10
 	jnz	cold_try
@@ -138,6 +138,8 @@ cold_act:
 	je	cold_exit
 	cmp	$ACTION_RESTART, %eax
 	je	cold_restart
+	cmp	$ACTION_PLAIN, %eax
+	je	cold_plain
 
 cold_done:
 	mov	FRAME_RSP(%rbx), %rsp
@@ -179,11 +181,17 @@ cold_closed:
 	call	shim_cold_post
 	jmp	cold_done
 
-	/* Run the stub again: as if the call had not been made. */
+	/*
+	 * The frame is given back and the stub goes on without it: from its
+	 * start, as if the call had not been made, or with the call itself.
+	 * Which of the two survives the release in the flags.
+	 */
+cold_plain:
+	movb	$1, FRAME_PLAIN(%rbx)
+	jmp	1f
 cold_restart:
-	mov	FRAME_RAX(%rbx), %rax
-	mov	%rax, FRAME_RESULT(%rbx)
-	mov	FRAME_RSP(%rbx), %rsp
+	movb	$0, FRAME_PLAIN(%rbx)
+1:	mov	FRAME_RSP(%rbx), %rsp
 	unblock_signals
 cold_restart_open:
 	mov	FRAME_RDX(%rbx), %rdx
@@ -192,14 +200,19 @@ cold_restart_open:
 	mov	FRAME_R8(%rbx), %r8
 	mov	FRAME_R9(%rbx), %r9
 	mov	FRAME_R10(%rbx), %r10
+	reload_preserved %rbx
 	mov	FRAME_RAX(%rbx), %rax
 	mov	FRAME_STUB(%rbx), %r11
+	cmpb	$1, FRAME_PLAIN(%rbx)
 	mov	%rbx, %rcx
 	mov	FRAME_RBX(%rcx), %rbx
 cold_restart_release:
 	movl	$0, FRAME_BUSY(%rcx)
 cold_restart_left:
+	je	1f
 	jmp	*STUB_RESUME(%r11)
+1:	jmp	*STUB_PLAIN(%r11)
+cold_restart_gone:
 
 	/*
 	 * clone, fork, vfork: two return.  The parent keeps the frame in rbx,
@@ -260,9 +273,9 @@ full_taken:
 cold_end:
 
 	.globl	cold_save, cold_blocked, cold_stored, cold_restart_open
-	.globl	cold_restart_release, cold_restart_left
+	.globl	cold_restart_release, cold_restart_left, cold_restart_gone
 	.hidden	cold_save, cold_blocked, cold_stored, cold_restart_open
-	.hidden	cold_restart_release, cold_restart_left
+	.hidden	cold_restart_release, cold_restart_left, cold_restart_gone
 
 	.section .rodata
 	.p2align 3

@@ -26,8 +26,8 @@
 #define SLOT_FRAME         256
 
 /* struct trace_session (trace/session.h) */
-#define SESSION_HEAD       0x340
-#define SESSION_ORDER      0x380
+#define SESSION_HEAD       0x380
+#define SESSION_ORDER      0x3c0
 
 /* struct stub_site (shim/stub.h) */
 #define STUB_SITE          0
@@ -36,6 +36,7 @@
 #define STUB_FLAGS         24
 #define STUB_FLAG_GO       1
 #define STUB_FLAG_NET      2
+#define STUB_FLAG_INT80    4
 #define STUB_ENTRY         32
 #define STUB_RESUME        40
 #define STUB_NATIVE_POST   48
@@ -66,10 +67,11 @@
 #define FRAME_RESULT       144
 #define FRAME_CHILD        152
 #define FRAME_POST         160
+#define FRAME_PLAIN        161
 #define FRAME_NR           168
 #define FRAME_ARG          176
-#define FRAME_SIZE         16384
-#define FRAME_COUNT        64
+#define FRAME_SIZE         8192
+#define FRAME_COUNT        512
 
 /* enum frame_kind */
 #define FRAME_COLD         1
@@ -81,6 +83,7 @@
 #define ACTION_CLONE       2
 #define ACTION_EXIT        3
 #define ACTION_RESTART     4
+#define ACTION_PLAIN       5
 
 /* enum shim_gate */
 #define GATE_OPEN          0
@@ -110,6 +113,7 @@
 #define UC_SIGMASK         296
 #define UC_COOKIE_VALUE    0x676f6c64
 
+#define ISLAND_ENTRY       6  /* `jmp *0(%rip)`, then the stub's entry */
 #define STUB_GRAIN         64      /* stubs begin at multiples of this */
 #define STUB_AREA          0x200000
 

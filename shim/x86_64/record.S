@@ -16,6 +16,8 @@
 
 	.text
 
+	.globl	record_left, record_exec
+	.hidden	record_left, record_exec
 	.globl	shim_record, record_packing, record_packed, record_taken
 	.globl	record_shifted, record_counted, record_begun, record_saved
 	.globl	record_call, record_called, record_stored, record_commit
@@ -29,6 +31,9 @@
 shim_record:				/* r11 = stub, rax = number */
 	cmpl	$GATE_OPEN, shim_gate(%rip)
 	jne	shim_cold
+	test	$4, %dl			/* PROT_EXEC, if it is a protection */
+	jnz	record_exec
+record_plainly:
 	mov	%eax, %eax
 	shl	$48, %rax
 record_packing:				/* rax = number << 48, not yet in r11 */
@@ -41,7 +46,7 @@ record_taken:				/* rax = position */
 	and	$(TRACE_RING_SLOTS - 1), %ecx
 	imul	$TRACE_RING_SLOT_SIZE, %ecx, %ecx
 	add	shim_slots_pointer(%rip), %rcx
-	shl	$8, %rax
+	shl	$TRACE_RING_SHIFT, %rax
 record_shifted:				/* rax = turn, rcx = slot */
 	cmp	%rax, EVENT_TURN(%rcx)
 	jne	record_full
@@ -118,6 +123,18 @@ record_committed:			/* the slot is the reader's; rcx = rbx */
 	mov	%rcx, %rbx
 record_done:				/* every register is the program's */
 	jmp	*STUB_POST(%r11)
+record_left:
+
+	/* mmap, mprotect and pkey_mprotect of executable pages: C patches them */
+record_exec:
+	cmp	$TRACE_NR_mmap, %eax
+	je	shim_cold
+	cmp	$TRACE_NR_mprotect, %eax
+	je	shim_cold
+	cmp	$TRACE_NR_pkey_mprotect, %eax
+	je	shim_cold
+	jmp	record_plainly
+
 record_gone:				/* from here on as behind record_saved */
 
 	/* Without FSGSBASE a thread is named by its id, and bit 63. */

@@ -2,8 +2,9 @@
  * signal - where the kernel enters a signal handler, and where it leaves.
  *
  * At entry: rdi = signal, rsi = siginfo, rdx = ucontext, RSP = the address of
- * the restorer's address.  Only rax, rcx and r8-r11 are used, nothing is pushed
- * on the way to the program's handler, so it sees what the kernel made.
+ * the restorer's address; every other register is dead, for the kernel restores
+ * all of them from the context.  The program's handler starts with those four
+ * as the kernel made them.
  *
  * A context inside a stub is shown to the handler as the site it stands for;
  * where to go on is kept in sigcontext.reserved1, which the kernel neither
@@ -16,10 +17,10 @@
 	.text
 	.globl	shim_handler, shim_handler_reset, shim_sigsys, shim_fatal
 	.globl	shim_sigreturn, shim_restorer, handler_slow, handler_blocked
-	.globl	handler_go, handler_open, shim_signal_end
+	.globl	handler_go, handler_open, handler_reset_open, shim_signal_end
 	.hidden	shim_handler, shim_handler_reset, shim_sigsys, shim_fatal
 	.hidden	shim_sigreturn, shim_restorer, handler_slow, handler_blocked
-	.hidden	handler_go, handler_open, shim_signal_end
+	.hidden	handler_go, handler_open, handler_reset_open, shim_signal_end
 
 	.p2align 6
 shim_handler:
@@ -28,11 +29,39 @@ shim_handler:
 	sub	%rcx, %rax
 	cmp	shim_image_size(%rip), %rax
 	jb	handler_inside
+	mov	UC_RIP(%rdx), %rax
+	mov	shim_island_count(%rip), %ecx
+	lea	shim_islands(%rip), %r8
+1:	dec	%ecx
+	js	handler_go
+	mov	%rax, %r9
+	sub	(%r8), %r9
+	cmp	8(%r8), %r9
+	jb	handler_island
+	add	$16, %r8
+	jmp	1b
 handler_go:				/* to the program's handler */
 	lea	shim_handlers(%rip), %rcx
 	mov	%edi, %eax
 	mov	(%rcx,%rax,8), %rax
 	jmp	*%rax
+
+	/* On an island: nothing of the window has run, so the thread is at its
+	 * first byte, and goes on there. */
+handler_island:
+	mov	ISLAND_ENTRY(%rax), %rax	/* the stub's entry */
+	lea	shim_stubs(%rip), %rcx
+	sub	%rcx, %rax
+	shr	$6, %rax		/* STUB_GRAIN */
+	lea	shim_stub_starts(%rip), %r9
+	movzwl	(%r9,%rax,2), %eax
+	shl	$6, %rax
+	add	%rcx, %rax
+	movzbl	STUB_BEFORE(%rax), %ecx
+	mov	STUB_SITE(%rax), %rax
+	sub	%rcx, %rax
+	mov	%rax, UC_RIP(%rdx)
+	jmp	handler_go
 
 	/* In the shim: in a stub (no state), or in its code (unwind). */
 handler_inside:
@@ -109,18 +138,27 @@ handler_open:
 	mov	%r14, %rdx
 	jmp	handler_go
 
-	/* SA_RESETHAND: the disposition is the default one from now on. */
+	/* SA_RESETHAND: the disposition is the default one from now on.  The
+	 * kernel has blocked every signal for this; the handler's own mask is
+	 * put in force at the end. */
 shim_handler_reset:
 	mov	%rdi, %r12
 	mov	%rsi, %r13
 	mov	%rdx, %r14
 	mov	%rsp, %r15
-	sub	$8, %rsp
+	sub	$24, %rsp
 	and	$-16, %rsp
+	mov	%rdx, %rsi
+	mov	%rsp, %rdx
 	call	shim_handler_reset_take	/* rax = the handler it had */
 	mov	%rax, %rbx
-	mov	%r14, %rdi
-	call	shim_unwind_any
+	mov	$2, %edi
+	mov	%rsp, %rsi
+	xor	%edx, %edx
+	mov	$8, %r10d
+	mov	$TRACE_NR_rt_sigprocmask, %eax
+	syscall
+handler_reset_open:
 	mov	%r15, %rsp
 	mov	%r12, %rdi
 	mov	%r13, %rsi

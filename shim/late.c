@@ -1,0 +1,73 @@
+/*
+ * late - code that arrives while the program runs: libraries, plugins.
+ *
+ * The thread that mapped it asks the observer for a plan and patches the pages
+ * before it returns their address: nobody can be running there.  The wait is
+ * bounded, and without a plan the net carries what comes.
+ */
+#include "shim/shim.h"
+
+#include <asm/mman.h>
+#include <asm/unistd_64.h>
+#include <linux/futex.h>
+#include <linux/time_types.h>
+
+#define SLICE_NS 1000000l
+#define SLICES   500 /* half a second for a plan */
+
+static uint32_t lock;
+
+/* In a fork child: whoever held the lock does not exist here. */
+void shim_late_unlock(void)
+{
+	__atomic_store_n(&lock, 0, __ATOMIC_RELEASE);
+}
+
+static int answered(struct session_request *request)
+{
+	for (int i = 0; i < SLICES && shim_observer_alive(); i++) {
+		struct __kernel_timespec slice = { .tv_nsec = SLICE_NS };
+		uint32_t bell = __atomic_load_n(&shim_session.target_bell,
+		                                __ATOMIC_ACQUIRE);
+
+		if (__atomic_load_n(&request->state, __ATOMIC_ACQUIRE) ==
+		    SESSION_ANSWERED)
+			return 1;
+		sys_call4(__NR_futex, (long)&shim_session.target_bell,
+		          FUTEX_WAIT, bell, (long)&slice);
+	}
+	return 0;
+}
+
+/* With the lock held.  A question that nobody answered stays asked: its answer
+ * would come for pages that are others' by then. */
+static void ask(uint64_t start, uint64_t size, uint32_t prot)
+{
+	struct session_request *request = &shim_session.request;
+	uint32_t idle = SESSION_IDLE;
+
+	if (!__atomic_compare_exchange_n(&request->state, &idle,
+	                                 SESSION_FILLING, 0, __ATOMIC_SEQ_CST,
+	                                 __ATOMIC_SEQ_CST))
+		return;
+	request->start = start;
+	request->size = size;
+	__atomic_store_n(&request->state, SESSION_ASKED, __ATOMIC_SEQ_CST);
+	shim_ring_bell();
+	if (!answered(request))
+		return;
+	if (request->patch_count)
+		shim_patch_late(start, size, prot, request->bias, shim_reply,
+		                request->patch_count);
+	__atomic_store_n(&request->state, SESSION_IDLE, __ATOMIC_SEQ_CST);
+}
+
+void shim_code_arrived(uint64_t start, uint64_t size, uint32_t prot)
+{
+	if (shim.gate == SHIM_OFF || (shim.options & SESSION_NO_PATCH))
+		return;
+	while (__atomic_exchange_n(&lock, 1, __ATOMIC_ACQUIRE))
+		__builtin_ia32_pause();
+	ask(start, (size + LOADER_PAGE - 1) & -LOADER_PAGE, prot);
+	__atomic_store_n(&lock, 0, __ATOMIC_RELEASE);
+}
