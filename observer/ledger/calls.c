@@ -198,8 +198,6 @@ void call_fact(struct replay *replay, const struct ledger_event *from)
 {
 	const uint64_t *args = from->event->args;
 
-	if (from->event->call == TRACE_BOOTED && !replay->brk_known)
-		start_brk(replay, args[3]);
 	if (from->event->call != TRACE_MAPPED)
 		return;
 	if (args[4] == TRACE_WHAT_BRK)

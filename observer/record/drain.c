@@ -101,20 +101,24 @@ static size_t drain_late(struct drain *drain, struct output *out)
 /*
  * Slots get their first turn shortly before they are needed: to touch the whole
  * ring at the start would cost more than all the rest of it.  A writer that
- * comes to one too early finds it not free and rings, as when the ring is full.
+ * comes to one before takes the slow way (shim/ring.c, claim).
  */
 void drain_prepare(struct drain *drain)
 {
-	uint64_t until = __atomic_load_n(&drain->session->head,
-					 __ATOMIC_RELAXED) +
-			 PREPARED_AHEAD;
+	uint64_t until =
+		__atomic_load_n(&drain->session->head, __ATOMIC_RELAXED) +
+		PREPARED_AHEAD;
 
 	if (until > RING_SLOTS)
 		until = RING_SLOTS;
-	for (; drain->prepared < until; drain->prepared++)
-		__atomic_store_n(&drain->slots[drain->prepared].event.turn,
-				 ring_turn(drain->prepared, RING_FREE),
-				 __ATOMIC_RELEASE);
+	for (; drain->prepared < until; drain->prepared++) {
+		uint64_t *turn = &drain->slots[drain->prepared].event.turn;
+		uint64_t nothing = 0;
+
+		__atomic_compare_exchange_n(
+			turn, &nothing, ring_turn(drain->prepared, RING_FREE),
+			0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+	}
 }
 
 size_t drain_ring(struct drain *drain, struct output *out)

@@ -2,6 +2,7 @@
 #ifndef OBSERVER_RECORD_INTERNAL_H
 #define OBSERVER_RECORD_INTERNAL_H
 
+#include "loader/loader.h"
 #include "observer/record/record.h"
 #include "observer/sites/sites.h"
 #include "observer/symbol/symbol.h"
@@ -34,17 +35,40 @@ void output_event(struct output *out, const struct trace_event *event,
 void output_events_end(struct output *out);
 void output_flush(struct output *out);
 
+/* ---- module.c ------------------------------------------------------------ */
+
+struct module_bytes {
+	const uint8_t *at;
+	size_t size;
+};
+
+/* One ELF file; addresses without bias. */
+struct module {
+	enum patch_module kind;
+	struct symbol_info info; /* its strings are those below, or gone */
+	char go_version[64], build_id[128];
+	struct trace_patch *patch; /* windows that can be patched */
+	size_t patch_count;
+	struct file_site *site; /* every real site, for the run file */
+	size_t site_count;
+};
+
+const uint8_t *module_part(const struct module_bytes *file, uint64_t from,
+                           uint64_t size);
+void module_read(struct module *module, const struct module_bytes *file,
+                 enum patch_module kind);
+void module_free(struct module *module);
+
 /* ---- plan.c -------------------------------------------------------------- */
 
-/* What planning found out; `sites` for the run file. */
 struct plan {
 	struct session_plan *bytes; /* what goes behind SESSION_PLAN */
 	size_t size;
-	struct file_site *site;
-	size_t site_count;
-	struct symbol_info info;
-	char go_version[64], build_id[128];
-	uint64_t low, high; /* without bias */
+	struct loader_plan *program, *interp;
+	int interp_fd; /* -1: there is none */
+	char *interp_path;
+	char *exe; /* the program's absolute path */
+	struct module module[PATCH_MODULES];
 };
 
 bool plan_program(const struct record_options *options, struct plan *plan,
@@ -56,8 +80,8 @@ struct drain {
 	struct trace_session *session;
 	struct ring_slot *slots;
 	uint64_t prepared; /* slots that have had their first turn */
-	uint64_t next;  /* the first position never looked at */
-	uint64_t *late; /* positions passed over, not done yet */
+	uint64_t next;     /* the first position never looked at */
+	uint64_t *late;    /* positions passed over, not done yet */
 	size_t late_count, late_room;
 	uint64_t events, abandoned, children;
 };
@@ -82,6 +106,31 @@ bool look_map(const struct proc *proc, struct output *out,
 void look_resident(const struct proc *proc, struct output *out);
 bool look_sample(const struct proc *proc, const struct trace_session *session,
                  struct file_sample *sample);
+
+/* A whole file of /proc; the caller frees it. */
+char *look_maps(const struct proc *proc);
+
+/* ---- arrive.c ------------------------------------------------------------ */
+
+#define ARRIVALS 64 /* libraries remembered */
+
+struct arrivals {
+	uint64_t clock;
+	struct arrival {
+		uint64_t inode, size, used;
+		struct module module;
+	} recent[ARRIVALS];
+};
+
+/* Answers what a thread of the target asks, if one does. */
+void arrive_answer(struct arrivals *arrivals, const struct proc *proc,
+                   struct trace_session *session, struct output *out);
+
+/* ---- pass.c -------------------------------------------------------------- */
+
+/* One descriptor over a socket: sent (true), received (-1: none came). */
+bool record_send(int socket, int fd);
+int record_receive(int socket);
 
 uint64_t record_clock(void); /* time stamp counter */
 void record_fail(struct record_failure *failure, int code, int error,

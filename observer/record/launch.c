@@ -7,6 +7,7 @@
  */
 #include "observer/record/internal.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
@@ -15,10 +16,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#define FILE_SPACE  (64ull << 20) /* the session, and a run in memory */
+#define STACK_SPACE (1ull << 20)
 
 #ifndef MFD_EXEC
 #define MFD_EXEC 0x10u /* Linux 6.3 */
@@ -67,6 +72,47 @@ static int open_image(void)
 	return open(GOLOAD_IMAGE, O_RDONLY | O_CLOEXEC);
 }
 
+static bool limit_is_below(int resource, uint64_t bytes)
+{
+	struct rlimit limit;
+
+	return getrlimit(resource, &limit) == 0 &&
+	       limit.rlim_cur != RLIM_INFINITY && limit.rlim_cur < bytes;
+}
+
+/* Address space of the image when it starts: its segments and a stack. */
+static uint64_t image_space(void)
+{
+	const Elf64_Ehdr *header = (const void *)record_image;
+	const Elf64_Phdr *phdr = (const void *)(record_image + header->e_phoff);
+	uint64_t end = 0;
+
+	for (int i = 0; i < header->e_phnum; i++)
+		if (phdr[i].p_type == PT_LOAD &&
+		    phdr[i].p_vaddr + phdr[i].p_memsz > end)
+			end = phdr[i].p_vaddr + phdr[i].p_memsz;
+	return end + STACK_SPACE;
+}
+
+/* Limits under which the kernel would kill without a word: SIGXFSZ for the
+ * memory files, SIGSEGV for an image that does not fit. */
+static bool limits_allow(struct record_failure *failure)
+{
+	if (limit_is_below(RLIMIT_FSIZE, FILE_SPACE))
+		record_fail(failure, 125, 0,
+		            "the limit of file sizes (ulimit -f) is below "
+		            "%llu MiB",
+		            FILE_SPACE >> 20);
+	else if (limit_is_below(RLIMIT_AS, image_space()))
+		record_fail(failure, 125, 0,
+		            "the limit of address space (ulimit -v) is below "
+		            "the %llu MiB that goload takes",
+		            (unsigned long long)image_space() >> 20);
+	else
+		return true;
+	return false;
+}
+
 static bool make_session(struct observer *observer, int *socket_fd)
 {
 	int pair[2];
@@ -93,6 +139,7 @@ static void prepare_session(struct trace_session *session,
 	session->options = options->options;
 	session->program_fd = options->program_fd;
 	session->socket_fd = socket_fd;
+	session->interp_fd = -1;
 	session->magic = SESSION_MAGIC;
 }
 
@@ -159,12 +206,14 @@ static char **session_environment(char **envp, int session_fd)
 
 static void keep_open(int fd)
 {
-	fcntl(fd, F_SETFD, 0);
+	if (fd >= 0)
+		fcntl(fd, F_SETFD, 0);
 }
 
 /* Becomes the program; returns only when the kernel refuses. */
 static void become(const struct record_options *options, int session_fd,
-                   int socket_fd, int image_fd, struct record_failure *failure)
+                   int socket_fd, int interp_fd, int image_fd,
+                   struct record_failure *failure)
 {
 	char **envp = session_environment(options->envp, session_fd);
 
@@ -175,6 +224,7 @@ static void become(const struct record_options *options, int session_fd,
 	keep_open(session_fd);
 	keep_open(socket_fd);
 	keep_open(options->program_fd);
+	keep_open(interp_fd);
 	syscall(SYS_execveat, image_fd, "", options->argv, envp, AT_EMPTY_PATH);
 	record_fail(failure, errno == E2BIG ? 126 : 125, errno,
 	            "cannot be started");
@@ -185,9 +235,12 @@ void record_start(const struct record_options *options,
                   struct record_failure *failure)
 {
 	struct observer observer = { .options = options };
-	int socket_fd = -1, image_fd = open_image();
+	int socket_fd = -1, image_fd;
 	pid_t pid;
 
+	if (!limits_allow(failure))
+		return;
+	image_fd = open_image();
 	if (image_fd < 0 || !make_session(&observer, &socket_fd)) {
 		record_fail(failure, 125, errno, "cannot make a session");
 		return;
@@ -201,7 +254,10 @@ void record_start(const struct record_options *options,
 	close(observer.socket_fd);
 	if (!wait_for_plan(observer.session, pid, failure))
 		return;
-	become(options, observer.session_fd, socket_fd, image_fd, failure);
+	if (observer.session->interp_fd >= 0)
+		observer.session->interp_fd = record_receive(socket_fd);
+	become(options, observer.session_fd, socket_fd,
+	       observer.session->interp_fd, image_fd, failure);
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, __WALL);
 }

@@ -95,6 +95,13 @@ static char *read_whole(int fd, size_t *size)
 	return text;
 }
 
+char *look_maps(const struct proc *proc)
+{
+	size_t size;
+
+	return read_whole(proc->fd[SESSION_FD_MAPS], &size);
+}
+
 static uint64_t status_bytes(const char *status, const char *key)
 {
 	const char *at = strstr(status, key);

@@ -36,9 +36,12 @@ struct life {
 	struct output out;
 	struct drain drain;
 	struct proc proc;
-	int target_fd; /* pidfd */
+	struct arrivals arrivals;
+	pid_t target;
+	int target_fd; /* pidfd, -1: the kernel has none */
 	uint64_t sample_at, sample_gap, sample_resident;
 	bool exec_pending;
+	uint32_t execs_failed;
 	bool last_look;
 	enum file_end_kind end;
 	uint64_t end_value;
@@ -89,7 +92,8 @@ static void ignore_signals(void)
 {
 	static const int ignored[] = { SIGINT,  SIGQUIT, SIGTSTP, SIGTTIN,
 		                       SIGTTOU, SIGHUP,  SIGPIPE, SIGTERM,
-		                       SIGUSR1, SIGUSR2, SIGALRM };
+		                       SIGUSR1, SIGUSR2, SIGALRM, SIGXFSZ,
+		                       SIGXCPU };
 	sigset_t none;
 
 	for (size_t i = 0; i < sizeof(ignored) / sizeof(*ignored); i++)
@@ -174,14 +178,19 @@ static size_t append(char *text, size_t at, size_t room, const char *string)
 	return at + size;
 }
 
+static const struct module *program_module(const struct life *life)
+{
+	return &life->plan.module[PATCH_PROGRAM];
+}
+
 static void write_program(struct life *life, pid_t pid)
 {
 	const struct record_options *options = life->options;
 	struct file_program program = {
 		.started = now_ns(CLOCK_REALTIME),
 		.pid = (uint32_t)pid,
-		.linkage = life->plan.info.linkage,
-		.stripped = (uint32_t)life->plan.info.stripped,
+		.linkage = program_module(life)->info.linkage,
+		.stripped = (uint32_t)program_module(life)->info.stripped,
 		.options = options->options,
 		.net_on = life->session->net_on,
 	};
@@ -198,8 +207,8 @@ static void write_program(struct life *life, pid_t pid)
 	at = append(text, at, room, options->path);
 	for (char **arg = options->argv; *arg; arg++, program.argc++)
 		at = append(text, at, room, *arg);
-	at = append(text, at, room, life->plan.go_version);
-	at = append(text, at, room, life->plan.build_id);
+	at = append(text, at, room, program_module(life)->go_version);
+	at = append(text, at, room, program_module(life)->build_id);
 	at = append(text, at, room, host);
 	output_block(&life->out, FILE_PROGRAM, &program, sizeof(program), text,
 	             at);
@@ -216,21 +225,34 @@ static void write_clock(struct life *life)
 	output_block(&life->out, FILE_CLOCK, &clock, sizeof(clock), NULL, 0);
 }
 
-/* The absolute path, so that a report can find the file from anywhere. */
-static void write_module(struct life *life, uint64_t bias)
+/* With its absolute path, so that a report can find the file from anywhere. */
+static void write_module(struct life *life, enum patch_module kind,
+                         const struct loader_plan *plan, uint64_t bias,
+                         const char *path)
 {
 	const struct file_module module = {
 		.bias = bias,
-		.start = life->plan.low + bias,
-		.end = life->plan.high + bias,
-		.kind = PATCH_PROGRAM,
+		.start = plan->low + bias,
+		.end = plan->high + bias,
+		.kind = kind,
 	};
-	char *path = realpath(life->options->path, NULL);
-	const char *shown = path ? path : life->options->path;
+	char *absolute = realpath(path, NULL);
+	const char *shown = absolute ? absolute : path;
 
 	output_block(&life->out, FILE_MODULE, &module, sizeof(module), shown,
 	             strlen(shown) + 1);
-	free(path);
+	free(absolute);
+}
+
+static void write_sites(struct life *life)
+{
+	for (int i = 0; i < PATCH_MODULES; i++) {
+		const struct module *m = &life->plan.module[i];
+
+		if (m->site_count)
+			output_block(&life->out, FILE_SITES, m->site,
+			             m->site_count * sizeof(*m->site), NULL, 0);
+	}
 }
 
 static void write_end(struct life *life)
@@ -286,7 +308,9 @@ static bool target_died(const struct life *life)
 {
 	struct pollfd p = { .fd = life->target_fd, .events = POLLIN };
 
-	return life->target_fd >= 0 && poll(&p, 1, 0) > 0;
+	if (life->target_fd < 0) /* no pidfd: then by whose child this is */
+		return getppid() != life->target;
+	return poll(&p, 1, 0) > 0;
 }
 
 static void sleep_on_bell(struct trace_session *session, uint32_t seen,
@@ -329,23 +353,29 @@ static bool wait_for_boot(struct life *life)
 	}
 }
 
-static uint64_t booted_bias(const struct life *life)
+/* The image's own account of where it put things: TRACE_BOOTED. */
+static const uint64_t *booted(const struct life *life)
 {
+	static const uint64_t nothing[6];
+
 	for (uint64_t i = 0; i < life->session->head && i < RING_SLOTS; i++)
 		if (life->drain.slots[i].event.call == TRACE_BOOTED)
-			return life->drain.slots[i].event.args[0];
-	return 0;
+			return life->drain.slots[i].event.args;
+	return nothing;
 }
 
 static void take_over(struct life *life, int socket_fd, pid_t target)
 {
-	uint64_t bias = booted_bias(life);
+	const uint64_t *args = booted(life);
 
 	receive_fds(life, socket_fd);
 	write_program(life, target);
-	write_module(life, bias);
-	output_block(&life->out, FILE_SITES, life->plan.site,
-	             life->plan.site_count * sizeof(*life->plan.site), NULL, 0);
+	write_module(life, PATCH_PROGRAM, life->plan.program, args[0],
+	             life->plan.exe);
+	if (life->plan.interp)
+		write_module(life, PATCH_INTERP, life->plan.interp, args[3],
+		             life->plan.interp_path);
+	write_sites(life);
 	drain_ring(&life->drain, &life->out);
 	look_map(&life->proc, &life->out, life->session, FILE_LOOK_BOOT);
 	output_flush(&life->out);
@@ -446,6 +476,14 @@ static void ask_exit(struct life *life)
 	                          : (uint64_t)(info.exit_code >> 8 & 0xff);
 }
 
+/* The last look was not the last: the program goes on. */
+static void exec_failed(struct life *life)
+{
+	life->execs_failed = life->session->execs_failed;
+	life->exec_pending = false;
+	life->last_look = false;
+}
+
 /* 1 when the run is over. */
 static bool step(struct life *life, size_t taken)
 {
@@ -460,6 +498,9 @@ static bool step(struct life *life, size_t taken)
 		announce(life, &life->session->reported);
 		return false;
 	}
+	if (life->exec_pending &&
+	    life->session->execs_failed != life->execs_failed)
+		exec_failed(life);
 	if (life->exec_pending && look_gone(&life->proc))
 		return true;
 	if (target_died(life)) {
@@ -477,12 +518,16 @@ static void watch(struct life *life)
 {
 	for (;;) {
 		uint32_t seen = bell(life->session);
-		size_t taken = drain_ring(&life->drain, &life->out);
 		uint64_t nap = NAP_NS;
+		size_t taken;
+
+		arrive_answer(&life->arrivals, &life->proc, life->session,
+		              &life->out);
+		taken = drain_ring(&life->drain, &life->out);
 
 		if (step(life, taken))
 			return;
-		if (taken > RING_SLOTS / 8)
+		if (taken > RING_SLOTS / 8 || life->exec_pending)
 			nap = BUSY_NAP_NS;
 		else if (life->sample_gap < NAP_NS)
 			nap = life->sample_gap;
@@ -523,6 +568,7 @@ void observe(struct observer *observer)
 		.slots = (struct ring_slot *)((char *)observer->session +
 		                              SESSION_RING),
 	};
+	life.target = observer->target;
 	life.target_fd = (int)syscall(SYS_pidfd_open, observer->target, 0);
 	if (options.output_fd < 0)
 		options.output_fd = (int)syscall(SYS_memfd_create, "goload-run",
@@ -534,6 +580,10 @@ void observe(struct observer *observer)
 	    !write_plan(&life, observer->session_fd)) {
 		record_fail(&failure, 125, errno, "cannot write the plan");
 		refuse(observer->session, &failure);
+	}
+	if (life.plan.interp_fd >= 0) {
+		observer->session->interp_fd = life.plan.interp_fd;
+		record_send(observer->socket_fd, life.plan.interp_fd);
 	}
 	write_clock(&life);
 	set_state(observer->session, SESSION_PLANNED);

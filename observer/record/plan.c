@@ -5,24 +5,20 @@
  */
 #include "observer/record/internal.h"
 
-#include "loader/loader.h"
-
+#include <elf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define TEXTS 64
+#define VDSO_PAGES 4 /* more than any vDSO has */
 
-/* The file in memory. */
-struct bytes {
-	const uint8_t *at;
-	size_t size;
-};
-
-static bool map_file(int fd, struct bytes *file, struct record_failure *failure)
+static bool map_file(int fd, struct module_bytes *file,
+                     struct record_failure *failure)
 {
 	struct stat st;
 	void *at;
@@ -31,7 +27,7 @@ static bool map_file(int fd, struct bytes *file, struct record_failure *failure)
 		record_fail(failure, 126, errno, "cannot be examined");
 		return false;
 	}
-	*file = (struct bytes){ NULL, (size_t)st.st_size };
+	*file = (struct module_bytes){ NULL, (size_t)st.st_size };
 	if (!file->size)
 		return true;
 	at = mmap(NULL, file->size, PROT_READ, MAP_PRIVATE, fd, 0);
@@ -43,19 +39,28 @@ static bool map_file(int fd, struct bytes *file, struct record_failure *failure)
 	return true;
 }
 
-/* Bytes [from, from + size) of the file, or NULL when it does not have them. */
-static const uint8_t *part(const struct bytes *file, uint64_t from,
-                           uint64_t size)
+static void unmap_file(struct module_bytes *file)
 {
-	if (from > file->size || size > file->size - from)
-		return NULL;
-	return file->at + from;
+	if (file->at)
+		munmap((void *)file->at, file->size);
+	file->at = NULL;
 }
 
-static bool plan_segments(const struct bytes *file, struct loader_plan *plan,
-                          struct record_failure *failure)
+/* In the words of the rule, with the program header at fault. */
+static void explain(struct record_failure *failure,
+                    const struct loader_plan *plan, enum loader_error error)
 {
-	static const uint8_t nothing[LOADER_HEADER];
+	if (error >= LOADER_KILLED && error < LOADER_MAP_FAILED)
+		record_fail(failure, 126, 0, "program header %u: %s (0x%llx)",
+		            plan->bad_index, loader_strerror(error),
+		            (unsigned long long)plan->bad_value);
+	else
+		record_fail(failure, 126, 0, "%s", loader_strerror(error));
+}
+
+static enum loader_error plan_segments(const struct module_bytes *file,
+                                       struct loader_plan *plan)
+{
 	uint8_t header[LOADER_HEADER] = { 0 };
 	size_t have = file->size < sizeof(header) ? file->size : sizeof(header);
 	uint64_t phoff = 0;
@@ -63,88 +68,95 @@ static bool plan_segments(const struct bytes *file, struct loader_plan *plan,
 	const uint8_t *phdrs;
 	enum loader_error error;
 
-	memcpy(header, have ? file->at : nothing, have);
+	if (have)
+		memcpy(header, file->at, have);
 	error = loader_header(header, have, &phoff, &phdrs_size);
-	if (!error) {
-		phdrs = part(file, phoff, phdrs_size);
-		error = phdrs ? loader_plan(header, phdrs, file->size, plan)
-		              : LOADER_PHDRS_CUT;
-	}
-	if (!error)
-		return true;
-	if (error >= LOADER_FILESZ && error <= LOADER_BSS_PAST_END)
-		record_fail(failure, 126, 0, "program header %u: %s (0x%llx)",
-		            plan->bad_index, loader_strerror(error),
-		            (unsigned long long)plan->bad_value);
+	if (error)
+		return error;
+	phdrs = module_part(file, phoff, phdrs_size);
+	return phdrs ? loader_plan(header, phdrs, file->size, plan)
+	             : LOADER_PHDRS_CUT;
+}
+
+/* PT_INTERP's path, as open_exec() takes it: up to its first NUL. */
+static const char *interp_path(const struct module_bytes *file,
+                               const struct loader_plan *plan,
+                               struct record_failure *failure)
+{
+	const uint8_t *path =
+		module_part(file, plan->interp_offset, plan->interp_size);
+
+	if (!path)
+		record_fail(failure, 126, 0, "%s",
+		            loader_strerror(LOADER_INTERP_CUT));
+	else if (path[plan->interp_size - 1])
+		record_fail(failure, 126, 0, "%s",
+		            loader_strerror(LOADER_INTERP_NUL));
 	else
-		record_fail(failure, 126, 0, "%s", loader_strerror(error));
+		return (const char *)path;
+	return NULL;
+}
+
+static bool open_interp(const char *path, int *fd,
+                        struct record_failure *failure)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		record_fail(failure, 126, errno, "interpreter %s", path);
+	else if (!S_ISREG(st.st_mode))
+		record_fail(failure, 126, EACCES, "interpreter %s", path);
+	else if (faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) < 0 ||
+	         (*fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)) < 0)
+		record_fail(failure, 126, errno, "interpreter %s", path);
+	else
+		return true;
 	return false;
 }
 
-static size_t executable_texts(const struct bytes *file,
-                               const struct symbol_file *symbols,
-                               struct sites_text text[TEXTS])
+/* The interpreter's file, mapped; its plan; its sites. */
+static bool plan_interp(const struct module_bytes *program, struct plan *plan,
+                        struct record_failure *failure)
 {
-	struct symbol_text found[TEXTS];
-	size_t count = symbol_texts(symbols, found, TEXTS), kept = 0;
+	const char *path = interp_path(program, plan->program, failure);
+	struct module_bytes file = { 0 };
+	enum loader_error error;
+	bool done = false;
 
-	for (size_t i = 0; i < count && i < TEXTS; i++) {
-		const uint8_t *at = part(file, found[i].offset, found[i].size);
-
-		if (at)
-			text[kept++] =
-				(struct sites_text){ at, found[i].address,
-				                     found[i].size };
+	if (!path || !open_interp(path, &plan->interp_fd, failure))
+		return false;
+	plan->interp_path = strdup(path);
+	plan->interp = calloc(1, LOADER_PLAN_SIZE(LOADER_PHDRS_MAX));
+	if (!plan->interp_path || !plan->interp) {
+		record_fail(failure, 125, ENOMEM, "cannot be planned");
+	} else if (map_file(plan->interp_fd, &file, failure)) {
+		error = plan_segments(&file, plan->interp);
+		done = !error;
+		if (error)
+			record_fail(failure, 126, 0, "interpreter %s: %s", path,
+			            loader_strerror(error));
+		else
+			module_read(&plan->module[PATCH_INTERP], &file,
+			            PATCH_INTERP);
 	}
-	return kept;
+	unmap_file(&file);
+	return done;
 }
 
-static bool find_sites(const struct bytes *file, struct symbol_file *symbols,
-                       struct sites_result *result)
+/* The kernel's vDSO is the same in every process: this one's is at hand. */
+static void plan_vdso(struct plan *plan)
 {
-	const struct symbol_info *info = symbol_info(symbols);
-	struct sites_text text[TEXTS];
-	struct sites_input input = {
-		.text = text,
-		.text_count = executable_texts(file, symbols, text),
-		.go_text = { info->go_text[0], info->go_text[1] },
-		.module = PATCH_PROGRAM,
-	};
+	const uint8_t *at = (const void *)getauxval(AT_SYSINFO_EHDR);
+	struct module_bytes file = { at, 0 };
 
-	input.start_count = symbol_starts(symbols, &input.starts);
-	return sites_find(&input, result) == SITES_OK;
-}
-
-/* The sites for the run file; and how many of them get a patch. */
-static size_t keep_sites(struct plan *plan, const struct sites_result *result)
-{
-	size_t patches = 0;
-
-	plan->site = calloc(result->count + 1, sizeof(*plan->site));
-	for (size_t i = 0; i < result->count && plan->site; i++) {
-		const struct sites_site *site = &result->site[i];
-
-		patches += sites_patched(site->verdict);
-		if (!sites_real(site->verdict))
-			continue;
-		plan->site[plan->site_count++] = (struct file_site){
-			.site = site->patch.site,
-			.nr = site->patch.nr,
-			.module = site->patch.module,
-			.how = (uint8_t)site->verdict,
-			.before = site->patch.before,
-			.after = site->patch.after,
-		};
-	}
-	return patches;
-}
-
-static void copy_patches(struct trace_patch *patch,
-                         const struct sites_result *result)
-{
-	for (size_t i = 0; i < result->count; i++)
-		if (sites_patched(result->site[i].verdict))
-			*patch++ = result->site[i].patch;
+	if (!at)
+		return;
+	file.size =
+		(size_t)((const Elf64_Ehdr *)at)->e_shoff +
+		(size_t)((const Elf64_Ehdr *)at)->e_shnum * sizeof(Elf64_Shdr);
+	if (file.size > VDSO_PAGES * (size_t)LOADER_PAGE)
+		return;
+	module_read(&plan->module[PATCH_VDSO], &file, PATCH_VDSO);
 }
 
 static size_t round8(size_t size)
@@ -152,90 +164,83 @@ static size_t round8(size_t size)
 	return (size + 7) & ~(size_t)7;
 }
 
-/* Header, load plan, patches, path: one behind the other. */
-static bool assemble(struct plan *plan, const struct loader_plan *program,
-                     const struct sites_result *result, size_t patches,
-                     const char *execfn)
+static size_t put(struct plan *plan, size_t at, const void *bytes, size_t size)
 {
-	size_t program_at = round8(sizeof(struct session_plan));
-	size_t patches_at =
-		round8(program_at + LOADER_PLAN_SIZE(program->segment_count));
-	size_t execfn_at = patches_at + patches * sizeof(struct trace_patch);
+	if (size)
+		memcpy((uint8_t *)plan->bytes + at, bytes, size);
+	return round8(at + size);
+}
+
+static size_t plan_bytes(const struct loader_plan *plan)
+{
+	return plan ? LOADER_PLAN_SIZE(plan->segment_count) : 0;
+}
+
+/* Header, load plans, patches by module, path: one behind the other. */
+static bool assemble(struct plan *plan, const char *execfn, const char *exe)
+{
+	const struct symbol_info *info = &plan->module[PATCH_PROGRAM].info;
+	size_t at = round8(sizeof(struct session_plan)), patches = 0;
 	struct session_plan *s;
 
-	plan->size = round8(execfn_at + strlen(execfn) + 1);
-	s = calloc(1, plan->size);
+	for (int i = 0; i < PATCH_MODULES; i++)
+		patches += plan->module[i].patch_count;
+	plan->size = at + round8(plan_bytes(plan->program)) +
+	             round8(plan_bytes(plan->interp)) +
+	             patches * sizeof(struct trace_patch) +
+	             round8(strlen(execfn) + 1) + round8(strlen(exe) + 1);
+	s = plan->bytes = calloc(1, plan->size);
 	if (!s)
 		return false;
-	plan->bytes = s;
-	s->program = program_at;
-	s->patches = patches_at;
-	s->patch_count = patches;
-	s->execfn = execfn_at;
-	memcpy(s->go_text, plan->info.go_text, sizeof(s->go_text));
-	memcpy(s->sigtramp, plan->info.sigtramp, sizeof(s->sigtramp));
-	memcpy(s->systemstack, plan->info.systemstack, sizeof(s->systemstack));
-	memcpy((uint8_t *)s + program_at, program,
-	       LOADER_PLAN_SIZE(program->segment_count));
-	copy_patches((void *)((uint8_t *)s + patches_at), result);
-	strcpy((char *)s + execfn_at, execfn);
-	return true;
-}
+	s->program = at;
+	at = put(plan, at, plan->program, plan_bytes(plan->program));
+	s->interp = plan->interp ? at : 0;
+	at = put(plan, at, plan->interp, plan_bytes(plan->interp));
+	s->patches = at;
+	for (int i = 0; i < PATCH_MODULES; i++) {
+		const struct module *m = &plan->module[i];
 
-static void keep_info(struct plan *plan, const struct symbol_info *info)
-{
-	plan->info = *info;
-	if (info->go_version)
-		strncpy(plan->go_version, info->go_version,
-		        sizeof(plan->go_version) - 1);
-	if (info->build_id)
-		strncpy(plan->build_id, info->build_id,
-		        sizeof(plan->build_id) - 1);
-}
-
-/* Symbols, sites and the plan's bytes, once the segments are planned. */
-static bool plan_rest(const struct bytes *file, const char *execfn,
-                      const struct loader_plan *program, struct plan *plan)
-{
-	struct symbol_file *symbols = symbol_open(file->at, file->size);
-	struct sites_result result = { 0 };
-	size_t patches = 0;
-	bool done;
-
-	if (symbols) {
-		keep_info(plan, symbol_info(symbols));
-		if (find_sites(file, symbols, &result))
-			patches = keep_sites(plan, &result);
+		s->patch_count[i] = m->patch_count;
+		at = put(plan, at, m->patch,
+		         m->patch_count * sizeof(struct trace_patch));
 	}
-	plan->low = program->low;
-	plan->high = program->high;
-	done = assemble(plan, program, &result, patches, execfn);
-	sites_free(&result);
-	symbol_close(symbols);
-	return done;
+	s->execfn = at;
+	at = put(plan, at, execfn, strlen(execfn) + 1);
+	s->exe = at;
+	put(plan, at, exe, strlen(exe) + 1);
+	memcpy(s->go_text, info->go_text, sizeof(s->go_text));
+	memcpy(s->sigtramp, info->sigtramp, sizeof(s->sigtramp));
+	memcpy(s->systemstack, info->systemstack, sizeof(s->systemstack));
+	return true;
 }
 
 bool plan_program(const struct record_options *options, struct plan *plan,
                   struct record_failure *failure)
 {
-	struct loader_plan *program =
-		calloc(1, LOADER_PLAN_SIZE(LOADER_PHDRS_MAX));
-	struct bytes file = { 0 };
+	struct module_bytes file = { 0 };
+	enum loader_error error;
 	bool done = false;
 
-	*plan = (struct plan){ 0 };
-	if (!program)
+	*plan = (struct plan){ .interp_fd = -1 };
+	plan->program = calloc(1, LOADER_PLAN_SIZE(LOADER_PHDRS_MAX));
+	if (!plan->program) {
 		record_fail(failure, 125, ENOMEM, "cannot be planned");
-	else if (!map_file(options->program_fd, &file, failure) ||
-	         !plan_segments(&file, program, failure))
-		;
-	else if (program->interp_size)
-		record_fail(failure, 126, 0,
-		            "is dynamically linked: not supported yet");
-	else if (!(done = plan_rest(&file, options->path, program, plan)))
-		record_fail(failure, 125, ENOMEM, "cannot be planned");
-	if (file.at)
-		munmap((void *)file.at, file.size);
-	free(program);
+		return false;
+	}
+	if (!map_file(options->program_fd, &file, failure))
+		return false;
+	error = plan_segments(&file, plan->program);
+	if (error) {
+		explain(failure, plan->program, error);
+	} else if (!plan->program->interp_size ||
+	           plan_interp(&file, plan, failure)) {
+		module_read(&plan->module[PATCH_PROGRAM], &file, PATCH_PROGRAM);
+		plan_vdso(plan);
+		plan->exe = realpath(options->path, NULL);
+		done = plan->exe && assemble(plan, options->path, plan->exe);
+		if (!done)
+			record_fail(failure, 125, ENOMEM, "cannot be planned");
+	}
+	unmap_file(&file);
 	return done;
 }

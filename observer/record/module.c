@@ -1,0 +1,116 @@
+/*
+ * module - one ELF file: what it is, and how its syscall sites are patched.
+ *
+ * The program, its interpreter and every library take the same way; so does
+ * the vDSO, which is an ELF file that the kernel keeps in memory.
+ */
+#include "observer/record/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define TEXTS 64
+
+/* Bytes [from, from + size) of the file, or NULL when it does not have them. */
+const uint8_t *module_part(const struct module_bytes *file, uint64_t from,
+                           uint64_t size)
+{
+	if (from > file->size || size > file->size - from)
+		return NULL;
+	return file->at + from;
+}
+
+static size_t executable_texts(const struct module_bytes *file,
+                               const struct symbol_file *symbols,
+                               struct sites_text text[TEXTS])
+{
+	struct symbol_text found[TEXTS];
+	size_t count = symbol_texts(symbols, found, TEXTS), kept = 0;
+
+	for (size_t i = 0; i < count && i < TEXTS; i++) {
+		const uint8_t *at =
+			module_part(file, found[i].offset, found[i].size);
+
+		if (at)
+			text[kept++] =
+				(struct sites_text){ at, found[i].address,
+				                     found[i].size };
+	}
+	return kept;
+}
+
+static bool find_sites(const struct module_bytes *file,
+                       struct symbol_file *symbols, enum patch_module kind,
+                       struct sites_result *result)
+{
+	const struct symbol_info *info = symbol_info(symbols);
+	struct sites_text text[TEXTS];
+	struct sites_input input = {
+		.text = text,
+		.text_count = executable_texts(file, symbols, text),
+		.go_text = { info->go_text[0], info->go_text[1] },
+		.module = (uint8_t)kind,
+	};
+
+	input.start_count = symbol_starts(symbols, &input.starts);
+	return sites_find(&input, result) == SITES_OK;
+}
+
+static void keep_sites(struct module *module, const struct sites_result *result)
+{
+	module->site = calloc(result->count + 1, sizeof(*module->site));
+	module->patch = calloc(result->count + 1, sizeof(*module->patch));
+	if (!module->site || !module->patch)
+		return;
+	for (size_t i = 0; i < result->count; i++) {
+		const struct sites_site *site = &result->site[i];
+
+		if (sites_patched(site->verdict))
+			module->patch[module->patch_count++] = site->patch;
+		if (!sites_real(site->verdict))
+			continue;
+		module->site[module->site_count++] = (struct file_site){
+			.site = site->patch.site,
+			.nr = site->patch.nr,
+			.module = site->patch.module,
+			.how = (uint8_t)site->verdict,
+			.before = site->patch.before,
+			.after = site->patch.after,
+		};
+	}
+}
+
+static void copy_string(char *to, size_t room, const char *from)
+{
+	if (from)
+		strncpy(to, from, room - 1);
+}
+
+/* A file that is no ELF, or of which nothing is known, has no sites: the net
+ * carries it. */
+void module_read(struct module *module, const struct module_bytes *file,
+                 enum patch_module kind)
+{
+	struct symbol_file *symbols = symbol_open(file->at, file->size);
+	struct sites_result result = { 0 };
+
+	*module = (struct module){ .kind = kind };
+	if (!symbols)
+		return;
+	module->info = *symbol_info(symbols);
+	copy_string(module->go_version, sizeof(module->go_version),
+	            module->info.go_version);
+	copy_string(module->build_id, sizeof(module->build_id),
+	            module->info.build_id);
+	if (find_sites(file, symbols, kind, &result))
+		keep_sites(module, &result);
+	sites_free(&result);
+	symbol_close(symbols);
+}
+
+void module_free(struct module *module)
+{
+	free(module->site);
+	free(module->patch);
+	*module = (struct module){ 0 };
+}
