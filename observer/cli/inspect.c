@@ -115,22 +115,10 @@ static void print_text(const struct inspected *file)
 
 static void print_string(const char *s)
 {
-	if (!s) {
+	if (s)
+		report_json_string(stdout, s);
+	else
 		printf("null");
-		return;
-	}
-	putchar('"');
-	for (; *s; s++) {
-		unsigned char c = (unsigned char)*s;
-
-		if (c == '"' || c == '\\')
-			printf("\\%c", c);
-		else if (c < 0x20 || c >= 0x7f)
-			printf("\\u%04x", c);
-		else
-			putchar(c);
-	}
-	putchar('"');
 }
 
 static void print_json(const struct inspected *file)

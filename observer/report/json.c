@@ -60,7 +60,7 @@ static int utf8_size(const unsigned char *text)
 	return size;
 }
 
-static void write_string(FILE *out, const char *string)
+void report_json_string(FILE *out, const char *string)
 {
 	const unsigned char *text = (const unsigned char *)string;
 
@@ -88,7 +88,7 @@ static void write_string(FILE *out, const char *string)
 static void key(struct writer *writer, const char *name)
 {
 	separate(writer);
-	write_string(writer->out, name);
+	report_json_string(writer->out, name);
 	fputs(": ", writer->out);
 }
 
@@ -96,7 +96,7 @@ static void key_text(struct writer *writer, const char *name, const char *text)
 {
 	key(writer, name);
 	if (text)
-		write_string(writer->out, text);
+		report_json_string(writer->out, text);
 	else
 		fputs("null", writer->out);
 }
@@ -148,7 +148,7 @@ static void write_program(struct writer *writer, const struct ledger *ledger)
 	key_open(writer, "args", '[');
 	for (uint32_t i = 0; i < run->program->argc; i++) {
 		separate(writer);
-		write_string(writer->out, run->argv[i]);
+		report_json_string(writer->out, run->argv[i]);
 	}
 	close_level(writer, ']');
 	key_text(writer, "linkage", report_linkage(ledger));

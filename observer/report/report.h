@@ -26,6 +26,9 @@ void report_text(FILE *out, const struct ledger *ledger,
                  const struct report_style *style);
 void report_json(FILE *out, const struct ledger *ledger);
 
+/* A JSON string in quotes; bytes that are no UTF-8 become U+FFFD. */
+void report_json_string(FILE *out, const char *string);
+
 /* "1,224.1 MiB", "24 KiB", "-" for 0 (when dash is set).  `text` has room for
  * 32 characters; the result may stand in it, or not. */
 const char *report_size(char *text, uint64_t bytes, int dash);
