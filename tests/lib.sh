@@ -1,0 +1,177 @@
+# What the shell tests share; read it with `. "$(dirname "$0")/lib.sh"`.
+#
+# A test says one line for each fact, "ok - sentence" or "not ok - sentence",
+# and ends with `finish`. GOLOAD, SAMPLES and CC come from make; by hand the
+# defaults below do in a build directory.
+#
+#   fact SENTENCE COMMAND...   the fact holds when COMMAND succeeds; what it
+#                              says is shown when it does not
+#   fails COMMAND...           for controls: COMMAND must not succeed
+#   left_out SENTENCE REASON   a fact that cannot be tested here
+#   skip REASON                nor can any other
+#   samples NAME...            build these samples
+#   kinds NAME                 every build of a sample, as paths below SAMPLES
+#   helper NAME FLAG...        build tests/helpers/NAME.c, as $tmp/NAME
+#   run NAME COMMAND...        leaves $tmp/NAME.out, .err and .end (how it
+#                              ended: "exited 3", "killed by 11", "hung");
+#                              standard input is the caller's; `as` may
+#                              hold a command to run it with
+#   recorded NAME OPTION... -- COMMAND...
+#                              the same under `goload record`; leaves
+#                              $tmp/NAME.run and .json too
+#   closes NAME                does $tmp/NAME.json close? says what does not
+#   by_call FILE               the events of a JSON report: "N call" a line
+set -u
+LC_ALL=C
+export LC_ALL
+ulimit -c 0
+
+here=$(cd "$(dirname "$0")" && pwd)
+: "${GOLOAD:=$PWD/goload}" "${SAMPLES:=$PWD/out/samples}" "${CC:=cc}"
+: "${HUNG:=60}" # seconds after which a program hangs
+tmp=$(mktemp -d)
+chmod 755 "$tmp" # another user's too
+trap 'clean_up; rm -rf "$tmp"' EXIT
+trap 'exit 1' HUP INT TERM
+failed=0
+as=
+
+# A test may define its own.
+clean_up()
+{
+	:
+}
+
+fact()
+{
+	sentence=$1
+	shift
+	if said=$("$@" 2>&1); then
+		echo "ok - $sentence"
+	else
+		echo "not ok - $sentence"
+		[ -z "$said" ] || printf '%s\n' "$said" | sed 's/^/  # /'
+		failed=$((failed + 1))
+	fi
+}
+
+fails()
+{
+	! "$@" >/dev/null 2>&1
+}
+
+left_out()
+{
+	echo "ok - $1 # SKIP $2"
+}
+
+skip()
+{
+	echo "skipped: $*"
+	exit 77
+}
+
+finish()
+{
+	[ "$failed" = 0 ] && exit 0
+	echo "$failed facts do not hold"
+	exit 1
+}
+
+samples()
+{
+	"$here/../samples/build.sh" "$SAMPLES" "$@" >"$tmp/build" 2>&1 && return
+	cat "$tmp/build"
+	exit 1
+}
+
+kinds()
+{
+	(cd "$SAMPLES" && find go1* c-* \( -name "$1" -o -name "$1.stripped" \) \
+		-type f | sort)
+}
+
+helper()
+{
+	program=$1
+	shift
+	$CC -std=gnu11 -O1 -Wall -Wextra -D_GNU_SOURCE -I"$here/.." \
+		"$here/helpers/$program.c" "$@" -o "$tmp/$program" && return
+	echo "tests/helpers/$program.c does not build"
+	exit 1
+}
+
+run()
+{
+	name=$1
+	shift
+	# shellcheck disable=SC2086
+	"$tmp/ended" "$HUNG" "$tmp/$name.end" $as "$@" \
+		>"$tmp/$name.out" 2>"$tmp/$name.err"
+}
+
+recorded()
+{
+	name=$1
+	shift
+	options=
+	while [ "$1" != -- ]; do
+		options="$options $1"
+		shift
+	done
+	shift
+	rm -f "$tmp/$name.run" "$tmp/$name.json"
+	# shellcheck disable=SC2086
+	run "$name" "$GOLOAD" record -q $options -o "$tmp/$name.run" "$@"
+	"$GOLOAD" report --format json "$tmp/$name.run" >"$tmp/$name.json"
+}
+
+# The rules that a report must obey, as a list of those that it breaks.
+closes_rules='
+	def sum(column): [.ledger[] | column] | add;
+	.totals as $t | .events as $e
+	| [ ["unexplained is 0", $t.unexplained == 0],
+	    ["phantom is 0", $t.phantom == 0],
+	    ["no range is unexplained", .unexplained == []],
+	    ["target, goload and unexplained are vm_size",
+	     $t.target + $t.goload + $t.unexplained == $t.vm_size],
+	    ["reserved and committed are target",
+	     $t.reserved + $t.committed == $t.target],
+	    ["the column reserved adds up", sum(.reserved) == $t.reserved],
+	    ["the column committed adds up", sum(.committed) == $t.committed],
+	    ["the column resident adds up", sum(.resident) == $t.resident],
+	    ["the column mappings adds up", sum(.mappings) == $t.mappings],
+	    ["what is of goload adds up",
+	     ([.goload[] | .size] | add) == $t.goload],
+	    ["resident is not more than committed",
+	     $t.resident <= $t.committed],
+	    ["peak is not less than the end", $t.peak_vm_size >= $t.vm_size],
+	    ["there is something", $t.vm_size > 0 and $t.resident > 0],
+	    ["the run is whole and checked", .run.complete and .run.checked],
+	    ["nothing is lost", $e.lost == 0],
+	    ["nothing is ambiguous", $e.ambiguous == 0],
+	    ["count is the sum of by_call",
+	     ([$e.by_call[]] | add) == $e.count] ]
+	| map(select(.[1] | not) | .[0]) | .[]'
+
+closes()
+{
+	broken=$(jq -r "$closes_rules" "$tmp/$1.json" 2>&1) ||
+		broken="no report: $broken"
+	[ -s "$tmp/$1.json" ] || broken="no report"
+	[ -n "$broken" ] || return 0
+	printf '%s\n' "$broken" | sort | uniq -c |
+		sed 's/^ *1 //; s/^/does not hold: /'
+	jq -c '[.program.args, .totals, .events, .unexplained, .phantom]' \
+		"$tmp/$1.json" 2>/dev/null | head -n 2
+	return 1
+}
+
+by_call()
+{
+	jq -r '.events.by_call | to_entries[] | "\(.value) \(.key)"' "$1" |
+		sort -k 2
+}
+
+command -v jq >/dev/null || skip "jq is missing (Debian: jq)"
+helper ended
