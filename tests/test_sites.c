@@ -521,7 +521,7 @@ Test(sites, survives_every_byte_being_a_pair, .timeout = 10)
 Test(sites, names_every_verdict)
 {
 	for (int i = SITES_BACKWARD; i < SITES_VERDICTS; i++)
-		cr_expect(ne(str, (char *)sites_verdict_name(i), "unknown"));
+		cr_expect(ne(str, (char *)sites_verdict_name(i), (char *)"unknown"));
 	cr_expect(
-		eq(str, (char *)sites_verdict_name(SITES_VERDICTS), "unknown"));
+		eq(str, (char *)sites_verdict_name(SITES_VERDICTS), (char *)"unknown"));
 }
