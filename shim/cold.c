@@ -18,8 +18,8 @@
 #define VMA_ANON_NAME        0x53564d41 /* PR_SET_VMA (linux/prctl.h) */
 #define SET_SYSCALL_DISPATCH 59         /* PR_SET_SYSCALL_USER_DISPATCH */
 
-/* Which calls the ledger needs (design.md section 4), and which carry a signal
- * mask, a disposition, or an end. */
+/* Which calls the ledger needs (docs/design.md, "Cold calls"), and which carry
+ * a signal mask, a disposition, or an end. */
 uint8_t shim_interest[INTEREST_CALLS] = {
 	[__NR_mmap] = SHIM_RECORD,
 	[__NR_munmap] = SHIM_RECORD,

@@ -2,7 +2,7 @@
  * end - every way the target can end, and the last look before it.
  *
  * A thread that is about to end the process closes the gate (every other
- * thread parks at its next recorded call), tells the observer and waits for it,
+ * thread parks at its next call), tells the observer and waits for it,
  * bounded: when goload is slow or dead the program ends without it.
  */
 #include "shim/shim.h"

@@ -39,16 +39,25 @@ static int answered(struct session_request *request)
 	return 0;
 }
 
-/* With the lock held.  A question that nobody answered stays asked: its answer
- * would come for pages that are others' by then. */
+/* A question that was given up is not asked over until its answer has come: the
+ * observer may be writing it. */
+static int may_ask(uint32_t *state)
+{
+	uint32_t idle = SESSION_IDLE, late = SESSION_ANSWERED;
+
+	return __atomic_compare_exchange_n(state, &idle, SESSION_FILLING, 0,
+	                                   __ATOMIC_SEQ_CST,
+	                                   __ATOMIC_SEQ_CST) ||
+	       __atomic_compare_exchange_n(state, &late, SESSION_FILLING, 0,
+	                                   __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+}
+
+/* With the lock held. */
 static void ask(uint64_t start, uint64_t size, uint32_t prot)
 {
 	struct session_request *request = &shim_session.request;
-	uint32_t idle = SESSION_IDLE;
 
-	if (!__atomic_compare_exchange_n(&request->state, &idle,
-	                                 SESSION_FILLING, 0, __ATOMIC_SEQ_CST,
-	                                 __ATOMIC_SEQ_CST))
+	if (!may_ask(&request->state))
 		return;
 	request->start = start;
 	request->size = size;

@@ -218,6 +218,16 @@ static int is_as_proven(const uint8_t *site, const struct trace_patch *patch)
 	       same_bytes(site + 2, patch->code + patch->before, patch->after);
 }
 
+static int any_is_as_proven(uint64_t bias, const struct trace_patch *patch,
+                            size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (is_as_proven((const uint8_t *)(patch[i].site + bias),
+		                 &patch[i]))
+			return 1;
+	return 0;
+}
+
 /* The site's window becomes a jump to its island; the rest of it, unreachable
  * but for the syscall instruction that may still stand there, is left. */
 static int patch_site(uint64_t island, uint64_t bias,
@@ -367,6 +377,8 @@ void shim_patch_late(uint64_t start, uint64_t size, uint32_t prot,
 {
 	uint64_t used, room;
 
+	if ((prot & PROT_READ) && !any_is_as_proven(bias, patch, count))
+		return; /* patched already: protected once more */
 	shim_stubs_lock();
 	used = (uint64_t)shim_stubs + shim.stubs_used;
 	room = STUB_AREA - shim.stubs_used;

@@ -197,34 +197,35 @@ static int within(uint64_t address, uint64_t start, uint64_t size)
 	return address - start < size;
 }
 
-/* The stack of a caller in Go text, by the rules of record_walk in record.S. */
+/*
+ * The stack of a caller in Go text, by the rules of record_walk in record.S.
+ * Those that come here may have no caller at all (the end of a thread, at the
+ * very top of its stack), so every word is read fault-safely.
+ */
 void shim_walk(struct ring_slot *slot, const struct shim_frame *frame)
 {
-	uint64_t fp = frame->rbp, below = frame->rsp;
-	uint64_t pc;
+	uint64_t below = frame->rsp, at = frame->rsp;
+	uint64_t link[2] = { frame->rbp, 0 }; /* the caller's frame, and pc */
 	uint16_t count = 0;
 
-	if (!(frame->stub->flags & STUB_FLAG_GO))
-		return; /* a stack that is no Go stack may be gone */
-	pc = *(const uint64_t *)frame->rsp;
-	slot->frame[count++] = pc;
-	while (within(pc, shim.go_text, shim.go_text_size) &&
-	       !within(pc, shim.sigtramp, shim.sigtramp_size) &&
-	       (fp & 7) == 0) {
-		if (fp - below >= 0x10000 &&
-		    !(within(pc, shim.systemstack, shim.systemstack_size) &&
-		      fp >= 0x10000))
+	if (!(frame->stub->flags & STUB_FLAG_GO) || shim_read(&link[1], at, 8))
+		return;
+	slot->frame[count++] = link[1];
+	while (within(link[1], shim.go_text, shim.go_text_size) &&
+	       !within(link[1], shim.sigtramp, shim.sigtramp_size)) {
+		at = link[0];
+		if (at - below >= 0x10000 &&
+		    !within(link[1], shim.systemstack, shim.systemstack_size))
 			break;
-		pc = ((const uint64_t *)fp)[1];
-		if (!within(pc, shim.go_text, shim.go_text_size))
+		if ((at & 7) || shim_read(link, at, sizeof(link)) ||
+		    !within(link[1], shim.go_text, shim.go_text_size))
 			break;
 		if (count == TRACE_FRAMES) {
 			slot->event.flags |= TRACE_CUT;
 			break;
 		}
-		slot->frame[count++] = pc;
-		below = fp;
-		fp = *(const uint64_t *)fp;
+		slot->frame[count++] = link[1];
+		below = at;
 	}
 	slot->event.frames = count;
 }

@@ -6,15 +6,17 @@
  *   mmap(0xc000000000, 67108864, PROT_NONE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0)
  *       = 0xc000000000
  *
- *   call       9                   the number in rax (asm/unistd_64.h)
- *   args       0xc000000000 0x4000000 0 0x22 0xffffffffffffffff 0
- *   result     0xc000000000        as the kernel returned it; -errno on failure
- *   ticket     17                  its place in the order, taken before the
- * call ticket_after 18                and after it tsc, tsc_after time stamp
- * counter before and after thread     0x54c8b0            FS base of the
- * caller: names the thread site       0x46b2f4            address of the
- * syscall instruction sp         0x7ffd1c2e5a10      stack pointer at the site
- *   frames     11                  return addresses in frame[], innermost first
+ *   call          9               the number in rax (asm/unistd_64.h)
+ *   args          0xc000000000 0x4000000 0 0x22 0xffffffff 0
+ *   result        0xc000000000    as the kernel returned it; -errno on failure
+ *   ticket        17              its place in the order, before the call
+ *   ticket_after  18              and behind it
+ *   tsc           81240918...     time stamp counter before the call
+ *   tsc_after     81240931...     and behind it
+ *   thread        0x54c8b0        FS base of the caller: names the thread
+ *   site          0x46b2f4        address of the syscall instruction
+ *   sp            0x7ffd1c2e5a10  stack pointer at the site
+ *   frames        11              return addresses in frame[], innermost first
  *
  * A call that unmaps takes effect at `ticket`, one that maps at `ticket_after`;
  * with the two, every program without a race on the same pages has one order.
@@ -37,8 +39,8 @@
 enum trace_call {
 	TRACE_FACT = 0x10000,      /* first of the facts */
 	TRACE_MAPPED = TRACE_FACT, /* start, size, prot, flags, what, offset */
-	TRACE_BOOTED,  /* load bias, entry, phdr, interpreter's bias, stack pointer, pid */
-	TRACE_THREAD,  /* tid; `thread` is its key, `sp` its stack */
+	TRACE_BOOTED,  /* bias, entry, phdr, interpreter's bias or 0, sp, pid */
+	TRACE_THREAD,  /* tid, its stack pointer; `thread` is its key */
 	TRACE_CHILD,   /* pid, clone flags: a process not observed */
 	TRACE_CLOSING, /* enum trace_end, status or signal */
 };

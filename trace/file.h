@@ -19,7 +19,8 @@
 enum file_block_type {
 	FILE_PROGRAM = 1, /* struct file_program, then strings */
 	FILE_CLOCK,    /* struct file_clock: one pair; at least two in a run */
-	FILE_EVENTS,   /* trace_event + frames, one behind the other */
+	FILE_EVENTS,   /* trace_event + frames, one behind the other; without
+	                  the abandoned ones, which FILE_END counts */
 	FILE_MODULE,   /* struct file_module, then its path */
 	FILE_MAPS,     /* struct file_look, then the text of /proc/PID/maps */
 	FILE_SAMPLE,   /* struct file_sample[] */

@@ -12,8 +12,8 @@
  *         RING_BEGUN   being written; everything but `turn` may be torn
  *         RING_DONE    whole: the reader may take it
  *
- * The reader gives each slot its first turn (a new session is all zero: free
- * for position 0 alone), and frees a slot for the next lap by storing
+ * The reader gives each slot its first turn (in a new session it is zero, which
+ * the C side takes for free in the first lap), and frees a slot for the next lap by storing
  * position + RING_SLOTS.
  * A writer that finds its slot still in use by an earlier lap (a call that
  * takes long, or a reader that is behind) and does not want to wait adds one

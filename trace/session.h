@@ -11,11 +11,11 @@
  *
  * Life of a session (observer/record/launch.c, shim/boot.c):
  *
- *   observer   writes the plan, sets state to SESSION_PLANNED, rings
- * target_bell goload     sees it and execs the image, in its own process image
- * maps the program, hands descriptors over, waits for WATCHED observer   takes
- * them, looks at the kernel's map once, sets WATCHED
- *   ...        events flow
+ *   observer   writes the plan, sets PLANNED, rings target_bell
+ *   goload     sees it and execs the image, in its own process
+ *   image      maps the program, hands descriptors over, sets BOOTED, waits
+ *   observer   takes them, looks at the kernel's map once, sets WATCHED
+ *   ...        events flow; a thread that maps code asks in `request`
  *   target     about to end: writes TRACE_CLOSING, sets closing, rings the
  *              observer's bell and waits (bounded) for looked, then reported
  *
@@ -102,7 +102,7 @@ struct trace_session {
 	 */
 	uint64_t image_start; /* all of goload but the islands is in here */
 	uint64_t image_end;
-	uint32_t net_on; /* 0: this kernel has no Syscall User Dispatch */
+	uint32_t net_on; /* 0: --net=off, or no Syscall User Dispatch */
 
 	SESSION_LINE uint32_t alive; /* robust futex: the observer's tid */
 	SESSION_LINE uint32_t observer_bell; /* the observer sleeps here */

@@ -26,18 +26,22 @@ struct line {
 	char path[PATH_ROOM];
 };
 
+/* False for what is no file's, and for a shared mapping: to patch that would be
+ * to write into the file. */
 static bool find_line(const char *text, uint64_t address, struct line *line)
 {
 	while (text && *text) {
 		char path[PATH_ROOM] = "";
 		unsigned long start, end, offset, inode;
 
-		if (sscanf(text, "%lx-%lx %*s %lx %*s %lu %4095[^\n]", &start,
-		           &end, &offset, &inode, path) >= 4 &&
+		char share;
+
+		if (sscanf(text, "%lx-%lx %*3c%c %lx %*s %lu %4095[^\n]",
+		           &start, &end, &share, &offset, &inode, path) >= 5 &&
 		    address >= start && address < end) {
 			*line = (struct line){ start, end, offset, inode, "" };
 			memcpy(line->path, path, sizeof(path));
-			return inode != 0 && path[0] == '/';
+			return share == 'p' && inode != 0 && path[0] == '/';
 		}
 		text = strchr(text, '\n');
 		text += text != NULL;

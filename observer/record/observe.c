@@ -1,10 +1,10 @@
 /*
  * observe - the observer's life.
  *
- * A child of the program that the program cannot see: no exit signal, a session
- * of its own, no signal of the terminal, no descriptor but its own.  It sleeps
- * on its bell and wakes at least every 40 ms, so that whatever happens to the
- * program, what happened up to 40 ms before is kept.
+ * A child of the program that no wait() reports: no exit signal, a session of
+ * its own, no signal of the terminal, no descriptor but its own and standard
+ * error, for the ledger.  It sleeps on its bell and wakes at least every 40 ms:
+ * however the program ends, all but the last 40 ms before is kept.
  */
 #include "observer/record/internal.h"
 
@@ -27,7 +27,7 @@
 #define BUSY_NAP_NS     1000000ull   /* while the ring fills quickly */
 #define SAMPLE_FIRST_NS 10000000ull  /* between two samples: doubles ... */
 #define SAMPLE_LAST_NS  320000000ull /* ... up to this while nothing changes */
-#define SETTLE_NS       20000000ull  /* for calls under way at the end */
+#define SETTLE_NS       80000000ull  /* for calls under way at the end */
 
 struct life {
 	struct trace_session *session;
@@ -397,6 +397,7 @@ static void sample(struct life *life, bool changed)
 	if (!look_sample(&life->proc, life->session, &s))
 		return;
 	output_block(&life->out, FILE_SAMPLE, &s, sizeof(s), NULL, 0);
+	write_clock(life); /* a run that is cut has its time, too */
 	if (changed || s.resident != life->sample_resident)
 		life->sample_gap = SAMPLE_FIRST_NS;
 	else if (life->sample_gap < SAMPLE_LAST_NS)
@@ -405,14 +406,18 @@ static void sample(struct life *life, bool changed)
 	life->sample_at = now + life->sample_gap;
 }
 
-/* Calls that were under way when the gate closed finish in microseconds. */
-static void settle(struct life *life)
+/*
+ * Calls that were under way when the gate closed finish in microseconds, unless
+ * their threads wait for a processor.  Returns how many events came.
+ */
+static size_t settle(struct life *life, uint64_t until)
 {
-	uint64_t until = now_ns(CLOCK_MONOTONIC) + SETTLE_NS;
+	size_t taken = 0;
 
 	do
-		drain_ring(&life->drain, &life->out);
+		taken += drain_ring(&life->drain, &life->out);
 	while (life->drain.late_count && now_ns(CLOCK_MONOTONIC) < until);
+	return taken;
 }
 
 static void announce(struct life *life, uint32_t *word)
@@ -424,11 +429,14 @@ static void announce(struct life *life, uint32_t *word)
 /* The program is about to end and waits. */
 static void last_look(struct life *life, enum trace_end end)
 {
+	const uint64_t until = now_ns(CLOCK_MONOTONIC) + SETTLE_NS;
 	struct file_sample s;
 
-	settle(life);
-	life->last_look = look_map(&life->proc, &life->out, life->session,
-	                           FILE_LOOK_LAST);
+	settle(life, until);
+	do /* again, when a call came to its end meanwhile */
+		life->last_look = look_map(&life->proc, &life->out,
+		                           life->session, FILE_LOOK_LAST);
+	while (settle(life, until) && now_ns(CLOCK_MONOTONIC) < until);
 	look_resident(&life->proc, &life->out);
 	if (look_sample(&life->proc, life->session, &s))
 		output_block(&life->out, FILE_SAMPLE, &s, sizeof(s), NULL, 0);

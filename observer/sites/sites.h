@@ -78,7 +78,8 @@ enum sites_error sites_find(const struct sites_input *input,
                             struct sites_result *result);
 void sites_free(struct sites_result *result);
 
-/* "patched, 7 bytes before", "inside another instruction" ... */
+/* "patched, with the instructions before it",
+ * "left to the net: the flags are read" ... */
 const char *sites_verdict_name(enum sites_verdict verdict);
 
 #endif
