@@ -8,6 +8,15 @@
 #   OUTDIR/go                         link to the newest Go's folder
 #   OUTDIR/c-glibc-static/NAME        and c-musl-static, c-glibc-static-pie
 #
+# What needs a dynamic loader or a libc is built only when NAME asks for it, by
+# its suffix:
+#
+#   NAME.dynamic      C: OUTDIR/c-glibc-dynamic/NAME (PIE), and
+#                     c-glibc-dynamic-nopie, c-musl-dynamic
+#   NAME.pie          Go: OUTDIR/go<version>/NAME.pie, -buildmode=pie, no cgo
+#   NAME.cgo          Go, linked with libc; NAME.cgo-pie as PIE, and
+#                     NAME.cgo-static with libc inside
+#
 # GOS names the go commands to use; by default the one on the PATH and
 # Debian's, when they are there.
 set -eu
@@ -26,10 +35,16 @@ export CGO_ENABLED=0 GOFLAGS='-mod=mod -buildvcs=false' GOTOOLCHAIN=local
 export GOPROXY=off GOWORK=off
 [ -w "${HOME-/nowhere}" ] || export GOCACHE=${GOCACHE-$out/.cache}
 
+# asked NAME: by name?
+asked()
+{
+	[[ $names == *" $1 "* ]]
+}
+
 # wanted NAME: was it asked for?
 wanted()
 {
-	[ "$names" = '  ' ] || [[ $names == *" $1 "* ]]
+	[ "$names" = '  ' ] || asked "$1"
 }
 
 # fresh FILE SOURCE...: is FILE newer than all it is made of?
@@ -75,6 +90,34 @@ c_build()
 	mv "$file.new" "$file"
 }
 
+# go_with_libc GO FILE NAME FLAG...: net brings libc by itself, all else is
+# told to ("all=": Go 1.19 would look too late whether it is).
+go_with_libc()
+{
+	local go=$1 file=$2 name=$3 ldflags=
+	shift 3
+	grep -q '^\s*"net' "$here/go/$name/main.go" ||
+		ldflags='-linkmode external'
+	case $file in
+	*.cgo-static) ldflags='-linkmode external -extldflags -static' ;;
+	esac
+	CGO_ENABLED=1 go_build "$go" "$file" "$name" -ldflags "all=$ldflags" "$@"
+}
+
+# go_variants GO FILE NAME: those that were asked for
+go_variants()
+{
+	local go=$1 file=$2 name=$3
+	! asked "$name.pie" ||
+		go_build "$go" "$file.pie" "$name" -buildmode=pie
+	! asked "$name.cgo" || go_with_libc "$go" "$file.cgo" "$name"
+	! asked "$name.cgo-pie" ||
+		go_with_libc "$go" "$file.cgo-pie" "$name" -buildmode=pie
+	! asked "$name.cgo-static" ||
+		go_with_libc "$go" "$file.cgo-static" "$name" \
+			-tags netgo,osusergo
+}
+
 go_samples()
 {
 	local go version directory name newest='' versions=()
@@ -86,6 +129,7 @@ go_samples()
 		mkdir -p "$out/$version"
 		for directory in "$here"/go/*/; do
 			name=$(basename "$directory")
+			go_variants "$go" "$out/$version/$name" "$name"
 			wanted "$name" || continue
 			go_build "$go" "$out/$version/$name" "$name"
 			go_build "$go" "$out/$version/$name.stripped" "$name" \
@@ -100,12 +144,20 @@ go_samples()
 	ln -sfn "$newest" "$out/go"
 }
 
+c_dynamic()
+{
+	c_build c-glibc-dynamic "$1" "${CC-gcc}" -pie -fPIE
+	c_build c-glibc-dynamic-nopie "$1" "${CC-gcc}" -no-pie -fno-pie
+	c_build c-musl-dynamic "$1" musl-gcc
+}
+
 c_samples()
 {
 	local source name
 
 	for source in "$here"/c/*.c; do
 		name=$(basename "$source" .c)
+		! asked "$name.dynamic" || c_dynamic "$name"
 		wanted "$name" || continue
 		c_build c-glibc-static "$name" "${CC-gcc}" -static
 		c_build c-glibc-static-pie "$name" "${CC-gcc}" -static-pie -fPIE

@@ -10,7 +10,8 @@
 #   left_out SENTENCE REASON   a fact that cannot be tested here
 #   skip REASON                nor can any other
 #   samples NAME...            build these samples
-#   kinds NAME                 every build of a sample, as paths below SAMPLES
+#   kinds NAME                 every static build of a sample, as paths below
+#                              SAMPLES
 #   helper NAME FLAG...        build tests/helpers/NAME.c, as $tmp/NAME
 #   run NAME COMMAND...        leaves $tmp/NAME.out, .err and .end (how it
 #                              ended: "exited 3", "killed by 11", "hung");
@@ -19,6 +20,7 @@
 #   recorded NAME OPTION... -- COMMAND...
 #                              the same under `goload record`; leaves
 #                              $tmp/NAME.run and .json too
+#   alike A B                  have runs A and B the same output and end?
 #   closes NAME                does $tmp/NAME.json close? says what does not
 #   by_call FILE               the events of a JSON report: "N call" a line
 set -u
@@ -87,7 +89,7 @@ samples()
 
 kinds()
 {
-	(cd "$SAMPLES" && find go1* c-* \( -name "$1" -o -name "$1.stripped" \) \
+	(cd "$SAMPLES" && find go1* c-*-static* \( -name "$1" -o -name "$1.stripped" \) \
 		-type f | sort)
 }
 
@@ -124,6 +126,15 @@ recorded()
 	# shellcheck disable=SC2086
 	run "$name" "$GOLOAD" record -q $options -o "$tmp/$name.run" "$@"
 	"$GOLOAD" report --format json "$tmp/$name.run" >"$tmp/$name.json"
+}
+
+alike()
+{
+	for part in out err end; do
+		cmp "$tmp/$1.$part" "$tmp/$2.$part" && continue
+		diff -a "$tmp/$1.$part" "$tmp/$2.$part" | head -n 5
+		return 1
+	done
 }
 
 # The rules that a report must obey, as a list of those that it breaks.

@@ -27,16 +27,6 @@ go=$(command -v go || echo /usr/lib/go/bin/go)
 
 # ---- as natively --------------------------------------------------------------
 
-# alike A B: same output, same end.
-alike()
-{
-	for part in out err end; do
-		cmp "$tmp/$1.$part" "$tmp/$2.$part" && continue
-		diff -a "$tmp/$1.$part" "$tmp/$2.$part" | head -n 5
-		return 1
-	done
-}
-
 # in_net NAME: every site is patched, or (--patch=none) none is.
 in_net()
 {

@@ -128,6 +128,62 @@ Test(report, says_that_nothing_was_checked)
 	            "  unexplained   not checked\n");
 }
 
+/* A ledger of these rows alone. */
+static char *text_of_rows(struct ledger_row *row, size_t count,
+                          const struct report_style *style)
+{
+	struct run run = run_new();
+	struct ledger *ledger = ledger_of(&run, NULL);
+	struct ledger shown = *ledger;
+	char *text;
+
+	shown.row = row;
+	shown.row_count = count;
+	text = text_of(&shown, style);
+	done(&run, ledger);
+	return text;
+}
+
+Test(report, counts_what_libc_adds)
+{
+	struct ledger_row row[] = {
+		{ .kind = "malloc arena",
+		  .owner = "libc",
+		  .reserved = 255 * MIB,
+		  .committed = MIB,
+		  .makes = 4 },
+		{ .kind = "thread stack",
+		  .owner = "libc",
+		  .committed = 8 * MIB,
+		  .makes = 1 },
+		{ .kind = "libc.so.6 text", .owner = "libc", .committed = MIB },
+		{ .kind = "libc.so.6 data", .owner = "libc", .committed = MIB },
+		{ .kind = "libz.so text",
+		  .owner = "library",
+		  .committed = MIB },
+		{ .kind = "my text", .owner = "program", .committed = MIB },
+	};
+	char *text = text_of_rows(row, 6, &(struct report_style){ 0 });
+
+	for (char *at = text, *to = text; (*to = *at); at++) /* no lines */
+		to += *at != '\n' && (*at != ' ' || at[1] != ' ');
+	expect_part(text, "256.0 MiB is 4 malloc arenas, 8.0 MiB is 1 thread "
+	                  "stack, 3.0 MiB is 2 shared libraries. ");
+}
+
+Test(report, cuts_long_kinds_in_their_middle)
+{
+	struct ledger_row row = { .kind = "libsomething-very-long-é.so.12 text",
+		                  .owner = "library",
+		                  .committed = MIB };
+	const struct report_style ascii = { .ascii = 1 };
+
+	expect_part(text_of_rows(&row, 1, &plain),
+	            "\n  libsomething-very-…12 text           -     1.0 MiB");
+	expect_part(text_of_rows(&row, 1, &ascii),
+	            "\n  libsomething-ver...12 text           -     1.0 MiB");
+}
+
 Test(report, folds_small_rows_of_a_long_table)
 {
 	static const char *const kinds[] = {

@@ -6,6 +6,7 @@
  *   options.c  the options of each verb, their help and their parsing
  *   run.c      goload PROGRAM, goload record
  *   report.c   goload report
+ *   compare.c  goload compare
  *   inspect.c  goload inspect
  *   names.c    names for a run's addresses, from its modules' files
  *   fail.c     one line for each error, and the exit status
@@ -50,6 +51,7 @@ enum cli_verb {
 	CLI_RUN,
 	CLI_RECORD,
 	CLI_REPORT,
+	CLI_COMPARE,
 	CLI_INSPECT,
 	CLI_HELP,
 	CLI_VERBS
@@ -66,6 +68,7 @@ void cli_help(enum cli_verb verb);
 /* the verbs */
 int cli_run(const struct cli_options *options, bool summary);
 int cli_report(const struct cli_options *options);
+int cli_compare(const struct cli_options *options);
 int cli_inspect(const struct cli_options *options);
 
 /* names.c */
@@ -77,6 +80,12 @@ ledger_namer cli_name;
 /* report.c: a whole report of run file bytes; false when they are none. */
 bool cli_print(FILE *out, const char *object, const void *bytes, size_t size,
                enum report_format format);
+
+/* What suits what `out` is; a file to write to (NULL or "-": standard output);
+ * its end.  The last two end the process when it cannot be written. */
+struct report_style cli_style(FILE *out);
+FILE *cli_open_output(const char *path);
+void cli_close_output(FILE *out, const char *path);
 
 /* A file in memory: NULL with errno set when it cannot be had. */
 const void *cli_map(const char *path, size_t *size);

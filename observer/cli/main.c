@@ -44,6 +44,8 @@ static int act(enum cli_verb verb, int argc, char **argv)
 	switch (verb) {
 	case CLI_REPORT:
 		return cli_report(&options);
+	case CLI_COMPARE:
+		return cli_compare(&options);
 	case CLI_INSPECT:
 		return cli_inspect(&options);
 	default:

@@ -36,12 +36,13 @@ struct described {
 static const struct described options[OPTIONS] = {
 	[OPTION_OUTPUT] = { "-o", "--output", "FILE",
 	                    "keep the run in FILE (%p pid, %e program, %h host,"
-	                    " %t time); for report: write there",
-	                    RUNNING | IN(CLI_REPORT) },
+	                    " %t time); for report, compare: write there",
+	                    RUNNING | IN(CLI_REPORT) | IN(CLI_COMPARE) },
 	[OPTION_QUIET] = { "-q", "--quiet", NULL,
 	                   "say nothing when all is well", RUNNING },
 	[OPTION_FORMAT] = { NULL, "--format", "text|json", "how to print",
-	                    IN(CLI_REPORT) | IN(CLI_INSPECT) },
+	                    IN(CLI_REPORT) | IN(CLI_COMPARE) |
+	                            IN(CLI_INSPECT) },
 	[OPTION_PATCH] = { NULL, "--patch", "all|none",
 	                   "patch syscall sites (all), or leave every call to "
 	                   "the net (slow, for tests)",
@@ -65,6 +66,9 @@ static const struct {
 	[CLI_REPORT] = { "report", "goload report [OPTION]... FILE",
 	                 "the ledger of a recorded run: every byte of VmSize "
 	                 "has a cause" },
+	[CLI_COMPARE] = { "compare", "goload compare [OPTION]... A B",
+	                  "the ledgers of two recorded runs side by side: what "
+	                  "the difference\nof their VmSize is made of" },
 	[CLI_INSPECT] = { "inspect", "goload inspect [OPTION]... ELF",
 	                  "what a program is, and how each of its syscall sites "
 	                  "is served" },

@@ -32,7 +32,7 @@ const void *cli_map(const char *path, size_t *size)
 	return bytes == MAP_FAILED ? NULL : bytes;
 }
 
-static struct report_style style_of(FILE *out)
+struct report_style cli_style(FILE *out)
 {
 	int fd = fileno(out);
 	struct winsize window = { 0 };
@@ -53,7 +53,7 @@ static bool print(FILE *out, struct ledger_run *run, enum report_format format)
 {
 	struct cli_names *names = cli_names_open(run);
 	struct ledger *ledger = ledger_build(run, cli_name, names);
-	struct report_style style = style_of(out);
+	struct report_style style = cli_style(out);
 
 	if (ledger && format == REPORT_JSON)
 		report_json(out, ledger);
@@ -86,7 +86,7 @@ bool cli_print(FILE *out, const char *object, const void *bytes, size_t size,
 	return done;
 }
 
-static FILE *open_output(const char *path)
+FILE *cli_open_output(const char *path)
 {
 	FILE *out =
 		!path || strcmp(path, "-") == 0 ? stdout : fopen(path, "we");
@@ -94,6 +94,13 @@ static FILE *open_output(const char *path)
 	if (!out)
 		cli_fail(CLI_FAILED, path, errno, "cannot be written");
 	return out;
+}
+
+void cli_close_output(FILE *out, const char *path)
+{
+	if (ferror(out) | fclose(out))
+		cli_fail(CLI_FAILED, path ? path : "standard output", errno,
+		         "cannot be written");
 }
 
 int cli_report(const struct cli_options *options)
@@ -112,11 +119,8 @@ int cli_report(const struct cli_options *options)
 		cli_fail(CLI_FAILED, path, errno, "cannot be read");
 	if (!bytes)
 		cli_fail(CLI_FAILED, path, 0, "is not a run file");
-	out = open_output(options->output);
+	out = cli_open_output(options->output);
 	done = cli_print(out, path, bytes, size, options->format);
-	if (ferror(out) | fclose(out))
-		cli_fail(CLI_FAILED,
-		         options->output ? options->output : "standard output",
-		         errno, "cannot be written");
+	cli_close_output(out, options->output);
 	return done ? CLI_OK : CLI_FAILED;
 }

@@ -14,6 +14,10 @@
 #define MAP_VDSO_FIRST 0x2001
 #define MAP_VDSO_LAST  0x2003
 
+/* linux/prctl.h, which older systems have without these */
+#define SET_VMA           0x53564d41
+#define SET_VMA_ANON_NAME 0
+
 static int failed(const struct trace_event *event)
 {
 	if (event->flags & TRACE_ONE_PHASE) /* a thread that ends with it */
@@ -85,13 +89,17 @@ void call_begin(struct replay *replay, struct call *call)
 }
 
 /* A change of the process that moves no range by itself. */
-static void attribute(struct replay *replay, const struct trace_event *event)
+static void attribute(struct replay *replay, const struct ledger_event *from)
 {
+	const struct trace_event *event = from->event;
 	const uint64_t *args = event->args;
 
 	if (event->call == SYS_arch_prctl && args[0] >= MAP_VDSO_FIRST &&
 	    args[0] <= MAP_VDSO_LAST)
 		replay->vdso_moved = 1;
+	if (event->call == SYS_prctl && args[0] == SET_VMA &&
+	    args[1] == SET_VMA_ANON_NAME)
+		name_end(replay, from);
 	if (event->call != SYS_prctl || args[0] != PR_SET_MM)
 		return;
 	if (args[1] == PR_SET_MM_BRK)
@@ -124,7 +132,7 @@ static void succeed(struct replay *replay, struct call *call)
 		break;
 	case SYS_prctl:
 	case SYS_arch_prctl:
-		attribute(replay, call->event);
+		attribute(replay, call->from);
 		break;
 	}
 }

@@ -97,7 +97,7 @@ static struct claim claim_segment(const struct space_piece *piece)
 	case TRACE_WHAT_BSS:
 		return plain("bss", "program");
 	case TRACE_WHAT_INTERP_FILE:
-	case TRACE_WHAT_INTERP_BSS:
+	case TRACE_WHAT_INTERP_BSS: /* its name is not known */
 		return plain("ld.so", KINDS_LIBC);
 	case SPACE_STACK:
 		return plain("stack", "kernel");
@@ -123,8 +123,19 @@ static int by_runtime(const struct walk *walk)
 	return function && strncmp(function, "runtime.", 8) == 0;
 }
 
+static struct claim claim_file(struct kinds *kinds,
+                               const struct space_piece *piece)
+{
+	struct word_part name = files_name(&kinds->files, piece->start);
+	const char *kind = NULL;
+
+	if (name.size > 0)
+		kind = words_make(&kinds->words, "file ", name, "");
+	return plain(kind ? kind : "file mapping", "program");
+}
+
 /* Where no frame has a row in the table. */
-static struct claim claim_other(const struct walk *walk,
+static struct claim claim_other(struct kinds *kinds, const struct walk *walk,
                                 const struct space_piece *piece)
 {
 	if (by_runtime(walk))
@@ -134,8 +145,25 @@ static struct claim claim_other(const struct walk *walk,
 	if (piece->event->event->call == SYS_map_shadow_stack)
 		return plain("shadow stack", "program");
 	if (!(piece->flags & MAP_ANONYMOUS))
-		return plain("file mapping", "program");
+		return claim_file(kinds, piece);
 	return plain("mapping", "program");
+}
+
+/* What is known without a frame that says more than mmap; not for what Go's
+ * own code has mapped: its frames are all there. */
+static struct claim claim_frameless(struct kinds *kinds,
+                                    const struct walk *walk,
+                                    const struct space_piece *piece)
+{
+	struct claim claim = { 0 };
+
+	if (walk->any.place.go)
+		return claim;
+	claim = infer_claim(&kinds->inferred, piece);
+	if (!claim.kind && piece->flags & MAP_ANONYMOUS &&
+	    files_is_loader(&kinds->files, piece->event->event->site))
+		claim = plain("ld.so", KINDS_LIBC);
+	return claim;
 }
 
 static void set_site(struct claim *claim, const struct walk *walk)
@@ -151,14 +179,31 @@ static void set_site(struct claim *claim, const struct walk *walk)
 	claim->at_start = walk->at_start;
 }
 
-struct claim kinds_claim(struct kinds *kinds, const struct space_piece *piece)
+/* By what is known without a stack, or NULL. */
+static struct claim claim_otherwise(struct kinds *kinds,
+                                    const struct walk *walk,
+                                    const struct space_piece *piece,
+                                    const struct ledger_event *given)
 {
-	struct claim claim;
+	struct claim claim = { 0 };
+
+	if (given)
+		claim = words_given(&kinds->words, given);
+	if (!claim.kind)
+		claim = claim_frameless(kinds, walk, piece);
+	return claim;
+}
+
+static struct claim claim_call(struct kinds *kinds,
+                               const struct space_piece *piece,
+                               const struct ledger_event *given)
+{
+	struct claim claim =
+		files_claim_library(&kinds->files, &kinds->words, piece);
 	struct walk walk;
 
-	if (!piece->event || piece->event->event->call >= TRACE_FACT ||
-	    (piece->what != SPACE_CALL && piece->what != TRACE_WHAT_BRK))
-		return claim_segment(piece);
+	if (claim.kind)
+		return claim;
 	walk = walk_stack(kinds, piece->event);
 	if (piece->what == TRACE_WHAT_BRK)
 		claim = plain("brk heap", walk.rule ? KINDS_LIBC : "program");
@@ -167,9 +212,30 @@ struct claim kinds_claim(struct kinds *kinds, const struct space_piece *piece)
 	else if (walk.rule)
 		claim = plain(walk.rule->kind, walk.rule->owner);
 	else
-		claim = claim_other(&walk, piece);
+		claim = claim_otherwise(kinds, &walk, piece, given);
+	if (!claim.kind)
+		claim = claim_other(kinds, &walk, piece);
+	else if (!walk.by.address && piece->what == SPACE_CALL)
+		return claim; /* "mmap" would tell nothing */
 	set_site(&claim, &walk);
 	return claim;
+}
+
+struct claim kinds_claim(struct kinds *kinds, const struct space_piece *piece,
+                         const struct ledger_event *given)
+{
+	struct claim claim = { 0 };
+
+	if (piece->what == TRACE_WHAT_INTERP_FILE ||
+	    piece->what == TRACE_WHAT_INTERP_BSS)
+		claim = files_claim_library(&kinds->files, &kinds->words,
+		                            piece);
+	if (claim.kind)
+		return claim;
+	if (!piece->event || piece->event->event->call >= TRACE_FACT ||
+	    (piece->what != SPACE_CALL && piece->what != TRACE_WHAT_BRK))
+		return claim_segment(piece);
+	return claim_call(kinds, piece, given);
 }
 
 /* ---- Go 1.19 and 1.20 --------------------------------------------------- */
@@ -204,12 +270,23 @@ static const struct ledger_event *find_scavenge(struct kinds *kinds)
 	return NULL;
 }
 
-void kinds_init(struct kinds *kinds, const struct ledger_run *run,
-                ledger_namer *namer, void *context)
+int kinds_init(struct kinds *kinds, const struct ledger_run *run,
+               ledger_namer *namer, void *context)
 {
 	*kinds = (struct kinds){
 		.run = run,
 		.names = { .namer = namer, .context = context },
 	};
+	if (!files_read(&kinds->files, run) ||
+	    !infer_run(&kinds->inferred, run))
+		return 0;
 	kinds->scavenge = find_scavenge(kinds);
+	return 1;
+}
+
+void kinds_free(struct kinds *kinds)
+{
+	names_free(&kinds->names);
+	files_free(&kinds->files);
+	infer_free(&kinds->inferred);
 }

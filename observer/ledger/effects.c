@@ -39,16 +39,42 @@ static void settle(struct replay *replay, struct span span)
 		space_unmap(&replay->doubt, span.start, span.end);
 }
 
+/* A new mapping has no name yet. */
+static void forget_names(struct replay *replay, struct span span)
+{
+	if (replay->given.count > 0)
+		space_unmap(&replay->given, span.start, span.end);
+}
+
 void effect_unmap(struct replay *replay, struct span span)
 {
 	space_unmap(&replay->space, span.start, span.end);
 	settle(replay, span);
+	forget_names(replay, span);
 }
 
 void effect_map(struct replay *replay, const struct space_piece *piece)
 {
 	space_map(&replay->space, piece);
 	settle(replay, (struct span){ piece->start, piece->end });
+	forget_names(replay, (struct span){ piece->start, piece->end });
+}
+
+void name_end(struct replay *replay, const struct ledger_event *from)
+{
+	const uint64_t *args = from->event->args;
+	struct span span = effect_span(replay, args[2], args[3]);
+
+	if (span_empty(span))
+		return;
+	if (!(from->event->flags & TRACE_NAMED))
+		forget_names(replay, span);
+	else if (!words_is_state(from))
+		space_map(&replay->given, &(struct space_piece){
+						  .start = span.start,
+						  .end = span.end,
+						  .event = from,
+					  });
 }
 
 /* ---- mmap --------------------------------------------------------------- */

@@ -23,14 +23,17 @@ uint64_t effect_round(uint64_t value, uint64_t unit);
 
 /* Whole pages; empty when it would wrap around. */
 struct span effect_span(const struct replay *replay, uint64_t start,
-			uint64_t size);
+                        uint64_t size);
 
 /* Changes that are certain end all doubt in their range. */
 void effect_map(struct replay *replay, const struct space_piece *piece);
 void effect_unmap(struct replay *replay, struct span span);
 
+/* prctl(PR_SET_VMA): a mapping gets a name, or loses it. */
+void name_end(struct replay *replay, const struct ledger_event *from);
+
 struct span mmap_span(const struct replay *replay, uint64_t start,
-		      const uint64_t *args);
+                      const uint64_t *args);
 void mmap_end(struct replay *replay, struct call *call);
 
 void shadow_stack_end(struct replay *replay, struct call *call);
@@ -43,7 +46,7 @@ void mremap_begin(struct replay *replay, struct call *call);
 void mremap_end(struct replay *replay, struct call *call);
 
 struct span brk_span(const struct replay *replay,
-		     const struct trace_event *event);
+                     const struct trace_event *event);
 void brk_begin(struct replay *replay, struct call *call);
 void brk_end(struct replay *replay, struct call *call);
 

@@ -11,6 +11,9 @@
  *   check.c   the space against the last look; only what both have stays
  *   kinds.c   the table from frames to kinds and owners
  *   claim.c   a piece's stack -> its kind, owner and site
+ *   files.c   a piece's address -> its file, its shared library
+ *   infer.c   what sequences of calls prove where there is no stack
+ *   words.c   kinds that the run brings along: names of files and mappings
  *   names.c   a memory of names, so that each address is asked for once
  *   rows.c    pieces -> rows
  */
@@ -91,7 +94,7 @@ unsigned look_kernel_made(const struct look_line *line);
 
 /* The first look of this kind, or the last one of FILE_LOOK_LAST. */
 const struct ledger_look *look_when(const struct ledger_run *run,
-				    enum file_look_when when);
+                                    enum file_look_when when);
 
 /* ---- time --------------------------------------------------------------- */
 
@@ -102,10 +105,10 @@ const struct ledger_look *look_when(const struct ledger_run *run,
 struct trend {
 	const struct ledger_run *run;
 	uint64_t duration;
-	uint64_t resident; /* by the latest sample */
-	size_t sample;     /* the next one */
-	size_t count;      /* points seen */
-	uint64_t t;        /* of the latest */
+	uint64_t resident;        /* by the latest sample */
+	size_t sample;            /* the next one */
+	size_t count;             /* points seen */
+	uint64_t t;               /* of the latest */
 	struct ledger_point last; /* sums as they are now */
 	struct ledger_point raw[TREND_RAW];
 	struct {
@@ -116,7 +119,7 @@ struct trend {
 
 void trend_init(struct trend *trend, const struct ledger_run *run);
 void trend_add(struct trend *trend, uint64_t tsc, uint64_t reserved,
-	       uint64_t committed);
+               uint64_t committed);
 
 /* Adds the end, then writes ledger->point; 0 when memory is short. */
 int trend_finish(struct trend *trend, struct ledger *ledger);
@@ -130,7 +133,7 @@ struct span {
 static inline struct span span_cross(struct span a, struct span b)
 {
 	return (struct span){ a.start > b.start ? a.start : b.start,
-			      a.end < b.end ? a.end : b.end };
+		              a.end < b.end ? a.end : b.end };
 }
 
 static inline int span_empty(struct span a)
@@ -155,9 +158,9 @@ struct call {
 	struct span clash;    /* where another thread's call raced it */
 	uint64_t over;        /* of an unmapping call: TSC behind it, or 0 */
 	struct space_list lifted; /* what mremap has taken up */
-	uint64_t unit;        /* of mremap: page or huge page */
-	int inherits;         /* of mremap: what it moves is doubtful, */
-	enum doubt doubt;     /* for this reason */
+	uint64_t unit;            /* of mremap: page or huge page */
+	int inherits;             /* of mremap: what it moves is doubtful, */
+	enum doubt doubt;         /* for this reason */
 	int used;
 };
 
@@ -170,6 +173,7 @@ struct replay {
 	const struct ledger_run *run;
 	struct space space;
 	struct space doubt; /* pieces' `prot` is enum doubt */
+	struct space given; /* names: pieces' `event` is who gave it */
 	const struct file_look *last; /* to check against, or NULL */
 	uint64_t page;
 	uint64_t brk;
@@ -177,11 +181,11 @@ struct replay {
 	int vdso_moved;     /* the program asked for another vDSO */
 	struct vector open; /* of struct call: under way */
 	struct vector attach;
-	struct look *look;  /* run->look_count of them, read when needed */
+	struct look *look; /* run->look_count of them, read when needed */
 	uint64_t ambiguous;
 	uint64_t peak;
 	struct trend trend;
-	int failed;         /* memory is short */
+	int failed; /* memory is short */
 };
 
 /* Runs all events; 0 when memory is short.  replay_free() in any case. */
@@ -192,7 +196,7 @@ int replay_failed(const struct replay *replay); /* memory is short */
 /* calls.c: one call, its part at `ticket` and its part at
  * `ticket_after`.  A call with one ticket has both parts at that. */
 void call_open(struct replay *replay, struct call *call,
-	       const struct ledger_event *from);
+               const struct ledger_event *from);
 void call_begin(struct replay *replay, struct call *call);
 void call_end(struct replay *replay, struct call *call);
 void call_fact(struct replay *replay, const struct ledger_event *from);
@@ -207,7 +211,7 @@ void race_release(struct replay *replay, struct span span);
 
 /* The whole range is doubtful from now on, by `from`. */
 void replay_doubt(struct replay *replay, struct span span, enum doubt why,
-		  const struct ledger_event *from);
+                  const struct ledger_event *from);
 
 /* ---- check -------------------------------------------------------------- */
 
@@ -268,27 +272,96 @@ void kinds_tell(struct name *name);
 
 /* `rule`, or the first of its followers for the same function, that fits. */
 const struct kind_rule *kinds_fit(const struct kind_rule *rule,
-				  enum manner manner);
+                                  enum manner manner);
 
 struct claim {
 	const char *kind, *owner;
 	struct ledger_place place; /* who made it; function NULL: not known */
 	uint64_t address;          /* of that frame, 0: no one */
+	const struct ledger_event *whole; /* of what it is a part, or NULL */
 	int at_start;
 };
+
+/* words.c: kinds that are made up. */
+struct words {
+	struct vector list; /* of char * */
+};
+
+struct word_part { /* not NUL-terminated */
+	const char *text;
+	size_t size;
+};
+
+/* "<before><part><behind>", once; NULL when there are too many. */
+const char *words_make(struct words *words, const char *before,
+                       struct word_part part, const char *behind);
+
+/* A claim from the name that `from` gave; its kind is NULL when that names
+ * nothing. */
+struct claim words_given(struct words *words, const struct ledger_event *from);
+int words_is_state(const struct ledger_event *from);
+
+/* files.c: files and libraries, by the last look. */
+struct library {
+	uint64_t start, end;
+	struct word_part name;
+	int interpreter;
+};
+
+struct files {
+	struct look look;
+	struct vector library;
+	int failed;
+};
+
+int files_read(struct files *files, const struct ledger_run *run);
+void files_free(struct files *files);
+const struct library *files_library(const struct files *files,
+                                    uint64_t address);
+int files_is_loader(const struct files *files, uint64_t site);
+
+/* Base name of the file at `address`; of size 0 when there is none. */
+struct word_part files_name(const struct files *files, uint64_t address);
+
+/* Kind NULL: not a library's. */
+struct claim files_claim_library(struct files *files, struct words *words,
+                                 const struct space_piece *piece);
+
+/* infer.c */
+struct inferred {
+	struct vector region; /* ranges that are known, by their event */
+	struct vector point;  /* where threads' own areas are, by address */
+	int failed;
+};
+
+int infer_run(struct inferred *inferred, const struct ledger_run *run);
+void infer_free(struct inferred *inferred);
+
+/* Kind NULL: nothing is proved.  The piece is a call's. */
+struct claim infer_claim(const struct inferred *inferred,
+                         const struct space_piece *piece);
 
 struct kinds {
 	const struct ledger_run *run;
 	struct names names;
+	struct words words;
+	struct files files;
+	struct inferred inferred;
 	const struct ledger_event *scavenge; /* Go 1.19, 1.20: see claim.c */
 };
 
-void kinds_init(struct kinds *kinds, const struct ledger_run *run,
-		ledger_namer *namer, void *context);
-struct claim kinds_claim(struct kinds *kinds, const struct space_piece *piece);
+/* 0 when memory is short.  kinds_free() in any case; the words are the
+ * ledger's. */
+int kinds_init(struct kinds *kinds, const struct ledger_run *run,
+               ledger_namer *namer, void *context);
+void kinds_free(struct kinds *kinds);
+
+/* `given` names the piece, or is NULL. */
+struct claim kinds_claim(struct kinds *kinds, const struct space_piece *piece,
+                         const struct ledger_event *given);
 
 /* Rows of what is in the space; 0 when memory is short. */
-int rows_build(struct ledger *ledger, const struct space *space,
-	       ledger_namer *namer, void *context);
+int rows_build(struct ledger *ledger, const struct replay *replay,
+               ledger_namer *namer, void *context);
 
 #endif

@@ -109,7 +109,7 @@ static int build(struct ledger *ledger, struct replay *replay,
                  ledger_namer *namer, void *context)
 {
 	return replay_run(replay, ledger->run) && check_run(replay, ledger) &&
-	       rows_build(ledger, &replay->space, namer, context) &&
+	       rows_build(ledger, replay, namer, context) &&
 	       trend_finish(&replay->trend, ledger) && count_events(ledger);
 }
 
@@ -139,6 +139,9 @@ void ledger_free(struct ledger *ledger)
 	for (size_t i = 0; i < ledger->row_count; i++)
 		free(ledger->row[i].site);
 	free(ledger->row);
+	for (size_t i = 0; i < ledger->word_count; i++)
+		free(ledger->word[i]);
+	free(ledger->word);
 	free(ledger->own);
 	free(ledger->range);
 	free(ledger->point);

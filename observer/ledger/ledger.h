@@ -103,10 +103,13 @@ struct ledger_site {
 };
 
 struct ledger_row {
-	const char *kind;  /* "page summary", "heap", "text", "stack" ... */
-	const char *owner; /* "Go runtime", "libc", "program", "kernel" */
+	/* "page summary", "heap", "text", "stack", "libc.so.6 text" ... */
+	const char *kind;
+	/* "Go runtime", "libc", "library", "program", "kernel" */
+	const char *owner;
 	uint64_t reserved, committed, resident;
 	uint64_t mappings;        /* pieces, after joining equal neighbours */
+	uint64_t makes;           /* arenas, stacks ..., however cut up */
 	struct ledger_site *site; /* who made it, most bytes first */
 	size_t site_count;
 };
@@ -146,6 +149,8 @@ struct ledger {
 	size_t call_count;
 	struct ledger_row *row; /* most bytes first */
 	size_t row_count;
+	char **word; /* kinds that only this run has */
+	size_t word_count;
 	struct ledger_own *own;
 	size_t own_count;
 	/* What does not match the kernel's map.  Those that are no phantoms

@@ -215,7 +215,8 @@ static void merge(struct replay *replay, const struct vector *begins)
 
 int replay_failed(const struct replay *replay)
 {
-	return replay->failed || replay->space.failed || replay->doubt.failed;
+	return replay->failed || replay->space.failed || replay->doubt.failed ||
+	       replay->given.failed;
 }
 
 int replay_run(struct replay *replay, const struct ledger_run *run)
@@ -249,4 +250,5 @@ void replay_free(struct replay *replay)
 	free(replay->attach.item);
 	space_free(&replay->space);
 	space_free(&replay->doubt);
+	space_free(&replay->given);
 }

@@ -8,8 +8,10 @@
 #include <string.h>
 #include <sys/mman.h>
 
-struct item { /* a piece, on its way to a row */
-	const struct space_piece *piece;
+struct item { /* a piece of one name, on its way to a row */
+	struct space_piece piece;
+	const struct ledger_event *given; /* the name, or NULL */
+	const struct ledger_event *whole; /* the call that made it at first */
 	uint64_t resident;
 	size_t row;
 };
@@ -31,24 +33,61 @@ struct build {
 
 /* ---- items -------------------------------------------------------------- */
 
-static int list_items(struct build *build, const struct space *space)
+static int add_item(struct vector *items, const struct space_piece *piece,
+                    struct span span, const struct ledger_event *given)
+{
+	struct item *item = vector_add(items, sizeof(*item));
+
+	if (!item)
+		return 0;
+	*item = (struct item){ .piece = *piece, .given = given };
+	item->piece.start = span.start;
+	item->piece.end = span.end;
+	item->piece.offset += span.start - piece->start;
+	return 1;
+}
+
+/* A piece, cut where its name changes. */
+static int add_items(struct vector *items, const struct space *given,
+                     const struct space_piece *piece)
+{
+	struct span span = { piece->start, piece->end };
+
+	while (span.start < piece->end) {
+		const struct space_piece *name =
+			space_get(given, space_seek(given, span.start));
+		const struct ledger_event *from = NULL;
+
+		span.end = piece->end;
+		if (name && name->start > span.start) {
+			if (name->start < span.end)
+				span.end = name->start;
+		} else if (name) {
+			from = name->event;
+			if (name->end < span.end)
+				span.end = name->end;
+		}
+		if (!add_item(items, piece, span, from))
+			return 0;
+		span.start = span.end;
+	}
+	return 1;
+}
+
+static int list_items(struct build *build, const struct replay *replay)
 {
 	const struct space_piece *piece;
 	struct vector items = { 0 };
+	struct space_at at = { 0 };
+	int done = 1;
 
-	for (struct space_at at = { 0 }; (piece = space_get(space, at));
-	     at = space_next(space, at)) {
-		struct item *item = vector_add(&items, sizeof(*item));
-
-		if (!item) {
-			free(items.item);
-			return 0;
-		}
-		*item = (struct item){ .piece = piece };
+	while (done && (piece = space_get(&replay->space, at))) {
+		done = add_items(&items, &replay->given, piece);
+		at = space_next(&replay->space, at);
 	}
 	build->item = items.item;
 	build->count = items.count;
-	return 1;
+	return done;
 }
 
 /* The first item that ends behind `address`. */
@@ -59,7 +98,7 @@ static size_t seek(const struct build *build, uint64_t address)
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 
-		if (build->item[middle].piece->end <= address)
+		if (build->item[middle].piece.end <= address)
 			low = middle + 1;
 		else
 			high = middle;
@@ -82,7 +121,7 @@ static void spread(struct build *build, const struct file_resident *range)
 	if (range->start >= range->end)
 		return;
 	for (size_t i = seek(build, range->start); i < build->count; i++) {
-		const struct space_piece *piece = build->item[i].piece;
+		const struct space_piece *piece = &build->item[i].piece;
 		uint64_t start = piece->start, end = piece->end;
 
 		if (start >= range->end)
@@ -126,10 +165,10 @@ static int continues(const struct item *item, const struct item *before)
 	const uint32_t nature =
 		MAP_SHARED | MAP_ANONYMOUS | MAP_GROWSDOWN | MAP_HUGETLB;
 
-	return before->piece->end == item->piece->start &&
-	       before->row == item->row && before->piece->what < SPACE_OWN &&
-	       before->piece->prot == item->piece->prot &&
-	       ((before->piece->flags ^ item->piece->flags) & nature) == 0;
+	return before->piece.end == item->piece.start &&
+	       before->row == item->row && before->piece.what < SPACE_OWN &&
+	       before->piece.prot == item->piece.prot &&
+	       ((before->piece.flags ^ item->piece.flags) & nature) == 0;
 }
 
 static void add_maker(struct build *build, const struct claim *claim,
@@ -154,21 +193,26 @@ static void add_maker(struct build *build, const struct claim *claim,
 static void add_target(struct build *build, size_t index)
 {
 	struct item *item = &build->item[index];
-	struct claim claim = kinds_claim(&build->kinds, item->piece);
-	uint64_t size = space_size(item->piece);
+	struct claim claim =
+		kinds_claim(&build->kinds, &item->piece, item->given);
+	uint64_t size = space_size(&item->piece);
 	struct ledger_row *row;
 
+	item->whole = claim.whole ? claim.whole : item->piece.event;
 	item->row = find_row(build, &claim);
 	if (build->failed)
 		return;
 	row = (struct ledger_row *)build->rows.item + item->row;
-	if (item->piece->prot)
+	if (item->piece.prot)
 		row->committed += size;
 	else
 		row->reserved += size;
 	row->resident += item->resident;
 	if (index == 0 || !continues(item, item - 1))
 		row->mappings++;
+	if (index == 0 || item[-1].row != item->row ||
+	    item[-1].whole != item->whole)
+		row->makes++;
 	add_maker(build, &claim, item->row, size);
 }
 
@@ -188,7 +232,7 @@ static const char *own_kind(unsigned what)
 
 static void add_own(struct build *build, const struct item *item)
 {
-	const char *kind = own_kind(item->piece->what);
+	const char *kind = own_kind(item->piece.what);
 	struct ledger_own *own = build->own.item;
 	size_t i = 0;
 
@@ -201,11 +245,10 @@ static void add_own(struct build *build, const struct item *item)
 			return;
 		}
 		*own = (struct ledger_own){ .kind = kind };
-	} else {
-		own += i;
+		i = 0;
 	}
-	own->size += space_size(item->piece);
-	own->resident += item->resident;
+	own[i].size += space_size(&item->piece);
+	own[i].resident += item->resident;
 }
 
 /* ---- sites -------------------------------------------------------------- */
@@ -316,6 +359,8 @@ static void hand_over(struct build *build)
 	ledger->row_count = build->rows.count;
 	ledger->own = build->own.item;
 	ledger->own_count = build->own.count;
+	ledger->word = build->kinds.words.list.item;
+	ledger->word_count = build->kinds.words.list.count;
 	if (ledger->row_count > 0)
 		qsort(ledger->row, ledger->row_count, sizeof(*ledger->row),
 		      by_size);
@@ -327,28 +372,27 @@ static void hand_over(struct build *build)
 		ledger->goload_resident += ledger->own[i].resident;
 }
 
-int rows_build(struct ledger *ledger, const struct space *space,
+int rows_build(struct ledger *ledger, const struct replay *replay,
                ledger_namer *namer, void *context)
 {
 	const struct ledger_run *run = ledger->run;
 	struct build build = { .ledger = ledger };
 	int done;
 
-	if (!list_items(&build, space))
-		return 0;
+	done = list_items(&build, replay);
 	for (size_t i = 0; i < run->resident_count; i++)
 		spread(&build, &run->resident[i]);
-	kinds_init(&build.kinds, run, namer, context);
-	for (size_t i = 0; i < build.count && !build.failed; i++) {
-		if (build.item[i].piece->what >= SPACE_OWN)
+	done = done && kinds_init(&build.kinds, run, namer, context);
+	for (size_t i = 0; done && i < build.count && !build.failed; i++) {
+		if (build.item[i].piece.what >= SPACE_OWN)
 			add_own(&build, &build.item[i]);
 		else
 			add_target(&build, i);
 	}
-	done = !build.failed && settle_sites(&build) &&
+	done = done && !build.failed && settle_sites(&build) &&
 	       !build.kinds.names.failed;
 	hand_over(&build);
-	names_free(&build.kinds.names);
+	kinds_free(&build.kinds);
 	free(build.makers.item);
 	free(build.item);
 	return done;

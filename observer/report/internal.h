@@ -5,6 +5,7 @@
  *   table.c  its table and totals
  *   chart.c  its three lines over time
  *   json.c   the document
+ *   compare.c  two ledgers side by side: screen and document
  *   units.c  sizes, counts, durations and signals in words
  */
 #ifndef OBSERVER_REPORT_INTERNAL_H
@@ -17,6 +18,10 @@
 const char *units_count(char *text, uint64_t count);   /* "1,161" */
 const char *units_time(char *text, uint64_t ns);       /* "4.21 s" */
 const char *units_signal(char *text, uint64_t number); /* "SIGINT" */
+
+/* Prints words in lines of at most `width` columns, each behind `indent`; a
+ * number and its unit are one word. */
+void units_wrap(FILE *out, const char *text, int indent, int width);
 
 /* Prints text of others: what a terminal would act on is shown as '?'. */
 void units_print(FILE *out, const char *text);

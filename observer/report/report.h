@@ -1,5 +1,5 @@
 /*
- * report - a ledger as text or as JSON.
+ * report - a ledger, or two side by side, as text or as JSON.
  *
  * Pure: a ledger in, bytes out to a FILE.  Keys and meaning of the JSON are
  * fixed (docs/formats.md, schema "goload/1").  Hosted.
@@ -25,6 +25,14 @@ struct report_style {
 void report_text(FILE *out, const struct ledger *ledger,
                  const struct report_style *style);
 void report_json(FILE *out, const struct ledger *ledger);
+
+/* Two ledgers side by side: the rows of both and their differences, which add
+ * up to that of VmSize.  0 when memory is short: then nothing is written. */
+int report_compare_text(FILE *out, const struct ledger *a,
+                        const struct ledger *b,
+                        const struct report_style *style);
+int report_compare_json(FILE *out, const struct ledger *a,
+                        const struct ledger *b);
 
 /* A JSON string in quotes; bytes that are no UTF-8 become U+FFFD. */
 void report_json_string(FILE *out, const char *string);

@@ -10,18 +10,56 @@
 #define NUMBER 12 /* columns of a size */
 #define ALWAYS 14 /* rows that are shown however small */
 
+#define WIDEST 26 /* columns of a kind */
+#define TAIL   7  /* of them behind a cut: " text" tells most */
+
+static int columns_of(const char *text)
+{
+	int columns = 0;
+
+	for (; *text; text++)
+		columns += (*text & 0xc0) != 0x80;
+	return columns;
+}
+
 /* As wide as the longest kind, within reason. */
 static int label_width(const struct ledger *ledger)
 {
 	int width = 16;
 
 	for (size_t i = 0; i < ledger->row_count; i++) {
-		int size = (int)strlen(ledger->row[i].kind);
+		int size = columns_of(ledger->row[i].kind);
 
 		if (size > width)
 			width = size;
 	}
-	return width > 26 ? 26 : width;
+	return width > WIDEST ? WIDEST : width;
+}
+
+/* Behind that many columns of `text`. */
+static const char *skip(const char *text, int columns)
+{
+	for (; *text && (columns > 0 || (*text & 0xc0) == 0x80); text++)
+		columns -= (*text & 0xc0) != 0x80;
+	return text;
+}
+
+/* A kind with a long name of a file in it is cut in its middle. */
+static void print_label(const struct screen *screen, const char *label)
+{
+	int width = label_width(screen->ledger);
+	int columns = columns_of(label);
+	const char *cut = screen->style->ascii ? "..." : "…";
+	int kept = width - TAIL - columns_of(cut);
+
+	if (columns <= width) {
+		units_print(screen->out, label);
+		fprintf(screen->out, "%*s", width - columns, "");
+		return;
+	}
+	fprintf(screen->out, "%.*s%s", (int)(skip(label, kept) - label), label,
+	        cut);
+	units_print(screen->out, skip(label, columns - TAIL));
 }
 
 static const char *base_name(const char *path)
@@ -80,11 +118,7 @@ static void write_claimer(FILE *out, const struct ledger *ledger,
 /* Never longer than the line: cut by columns, not by bytes. */
 static void print_cut(FILE *out, const char *text, int room, int ascii)
 {
-	int columns = 0;
-
-	for (const char *at = text; *at; at++)
-		columns += (*at & 0xc0) != 0x80;
-	if (columns <= room) {
+	if (columns_of(text) <= room) {
 		units_print(out, text);
 		return;
 	}
@@ -123,8 +157,8 @@ static void print_sizes(const struct screen *screen, const char *label,
 {
 	char text[UNITS_TEXT];
 
-	fprintf(screen->out, "%*s%-*s", SCREEN_INDENT, "",
-	        label_width(screen->ledger), label);
+	fprintf(screen->out, "%*s", SCREEN_INDENT, "");
+	print_label(screen, label);
 	for (int i = 0; i < 3; i++)
 		fprintf(screen->out, "%*s", NUMBER,
 		        report_size(text, sizes[i], 1));

@@ -146,6 +146,68 @@ static void explain_sizes(FILE *out, const struct ledger *ledger)
 		        report_size(text, ledger->peak_vm_size, 0));
 }
 
+/* All of one thing, of which the reader wants the number. */
+struct sum {
+	const char *one, *many;
+	uint64_t count, bytes;
+};
+
+static void add_row(struct sum *sum, const struct ledger_row *row)
+{
+	sum->count += row->makes;
+	sum->bytes += row->reserved + row->committed;
+}
+
+/* A library is two rows: its text and its data. */
+static void add_library(struct sum *sum, const struct ledger_row *row)
+{
+	const char *part = strrchr(row->kind, ' ');
+
+	if (!part || (strcmp(row->owner, "libc") != 0 &&
+	              strcmp(row->owner, "library") != 0))
+		return;
+	if (strcmp(part, " text") != 0 && strcmp(part, " data") != 0)
+		return;
+	sum->count += strcmp(part, " text") == 0;
+	sum->bytes += row->reserved + row->committed;
+}
+
+static void explain_sum(FILE *out, const struct sum *sum, int *before)
+{
+	char bytes[UNITS_TEXT], count[UNITS_TEXT];
+
+	if (sum->count == 0)
+		return;
+	fprintf(out, "%s%s is %s %s", *before ? ", " : "",
+	        report_size(bytes, sum->bytes, 0),
+	        units_count(count, sum->count),
+	        sum->count == 1 ? sum->one : sum->many);
+	*before = 1;
+}
+
+/* What linking with libc adds: "256.0 MiB is 4 malloc arenas, 32.0 MiB ..." */
+static void explain_libc(FILE *out, const struct ledger *ledger)
+{
+	struct sum sums[] = {
+		{ .one = "malloc arena", .many = "malloc arenas" },
+		{ .one = "thread stack", .many = "thread stacks" },
+		{ .one = "shared library", .many = "shared libraries" },
+	};
+	int before = 0;
+
+	for (size_t i = 0; i < ledger->row_count; i++) {
+		const struct ledger_row *row = &ledger->row[i];
+
+		for (int j = 0; j < 2; j++)
+			if (strcmp(row->kind, sums[j].one) == 0)
+				add_row(&sums[j], row);
+		add_library(&sums[2], row);
+	}
+	for (size_t i = 0; i < sizeof(sums) / sizeof(*sums); i++)
+		explain_sum(out, &sums[i], &before);
+	fputs(before ? ". " : "", out);
+}
+
 static void explain_check(FILE *out, const struct ledger *ledger)
 {
 	char text[UNITS_TEXT];
@@ -221,6 +283,7 @@ static void print_explanation(const struct screen *screen)
 	if (!words)
 		return;
 	explain_sizes(words, screen->ledger);
+	explain_libc(words, screen->ledger);
 	explain_check(words, screen->ledger);
 	if (fclose(words) == 0)
 		print_wrapped(screen->out, text,

@@ -92,6 +92,39 @@ const char *units_signal(char *text, uint64_t number)
 	return text;
 }
 
+/* Up to the next space, or the one behind: a number stays with its unit. */
+static int word_size(const char *text)
+{
+	size_t size = strcspn(text, " ");
+
+	if (size > 0 && text[size] && text[size - 1] >= '0' &&
+	    text[size - 1] <= '9')
+		size += 1 + strcspn(text + size + 1, " ");
+	return (int)size;
+}
+
+void units_wrap(FILE *out, const char *text, int indent, int width)
+{
+	int column = 0;
+
+	while (*text) {
+		int size = word_size(text);
+
+		if (column > 0 && column + 1 + size > width) {
+			putc('\n', out);
+			column = 0;
+		}
+		if (column == 0)
+			column = fprintf(out, "%*s", indent, "");
+		else
+			column += fprintf(out, " ");
+		column += fprintf(out, "%.*s", size, text);
+		text += size;
+		text += strspn(text, " ");
+	}
+	putc('\n', out);
+}
+
 void units_print(FILE *out, const char *text)
 {
 	for (; *text; text++)
