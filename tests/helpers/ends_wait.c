@@ -60,6 +60,9 @@ int main(int argc, char **argv)
 		signal(atoi(argv[1]), SIG_IGN);
 	child = fork();
 	if (child == 0) {
+		/* a group of its own, whose parent is in this session: in an
+		 * orphaned group SIGTSTP stops nothing */
+		setpgid(0, 0);
 		write_pid(pid_file, getpid());
 		execvp(argv[0], argv);
 		_exit(127);
