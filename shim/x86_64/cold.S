@@ -58,14 +58,20 @@
 	mov	FRAME_NR(%rbx), %rax
 .endm
 
-	/* The rest of the registers: C and the kernel keep them, but a clone's
-	 * child starts from the frame alone. */
-.macro	reload_preserved frame
-	mov	FRAME_RBP(\frame), %rbp
-	mov	FRAME_R12(\frame), %r12
-	mov	FRAME_R13(\frame), %r13
-	mov	FRAME_R14(\frame), %r14
-	mov	FRAME_R15(\frame), %r15
+	/* The program's registers, but rax, rbx and rsp.  C and the kernel keep
+	 * rbp and r12-r15; a clone's child has them from the frame alone. */
+.macro	reload_program
+	mov	FRAME_RDX(%rbx), %rdx
+	mov	FRAME_RSI(%rbx), %rsi
+	mov	FRAME_RDI(%rbx), %rdi
+	mov	FRAME_R8(%rbx), %r8
+	mov	FRAME_R9(%rbx), %r9
+	mov	FRAME_R10(%rbx), %r10
+	mov	FRAME_RBP(%rbx), %rbp
+	mov	FRAME_R12(%rbx), %r12
+	mov	FRAME_R13(%rbx), %r13
+	mov	FRAME_R14(%rbx), %r14
+	mov	FRAME_R15(%rbx), %r15
 .endm
 
 	/* ecx = interest of the number in eax */
@@ -145,13 +151,7 @@ cold_done:
 	mov	FRAME_RSP(%rbx), %rsp
 	unblock_signals
 cold_done_open:				/* signals again; the result is in the frame */
-	mov	FRAME_RDX(%rbx), %rdx
-	mov	FRAME_RSI(%rbx), %rsi
-	mov	FRAME_RDI(%rbx), %rdi
-	mov	FRAME_R8(%rbx), %r8
-	mov	FRAME_R9(%rbx), %r9
-	mov	FRAME_R10(%rbx), %r10
-	reload_preserved %rbx
+	reload_program
 	mov	FRAME_RESULT(%rbx), %rax
 	mov	FRAME_STUB(%rbx), %r11
 	mov	%rbx, %rcx
@@ -172,7 +172,7 @@ cold_call:
 cold_called:				/* rax = result */
 	mov	%rax, FRAME_RESULT(%rbx)
 cold_stored:
-	cmpl	$0, FRAME_POST(%rbx)
+	cmpb	$0, FRAME_POST(%rbx)
 	je	cold_done_open
 	block_signals
 cold_closed:
@@ -194,13 +194,7 @@ cold_restart:
 1:	mov	FRAME_RSP(%rbx), %rsp
 	unblock_signals
 cold_restart_open:
-	mov	FRAME_RDX(%rbx), %rdx
-	mov	FRAME_RSI(%rbx), %rsi
-	mov	FRAME_RDI(%rbx), %rdi
-	mov	FRAME_R8(%rbx), %r8
-	mov	FRAME_R9(%rbx), %r9
-	mov	FRAME_R10(%rbx), %r10
-	reload_preserved %rbx
+	reload_program
 	mov	FRAME_RAX(%rbx), %rax
 	mov	FRAME_STUB(%rbx), %r11
 	cmpb	$1, FRAME_PLAIN(%rbx)
