@@ -117,7 +117,6 @@ struct trace_session {
 
 	SESSION_LINE uint64_t head;    /* next position of the ring */
 	SESSION_LINE uint64_t order;   /* next ticket */
-	SESSION_LINE uint64_t scanned; /* the reader has passed this position */
 	SESSION_LINE uint64_t lost;    /* calls made without an event */
 	uint64_t net_hits;             /* calls that the net carried */
 	uint64_t stubs;                /* stubs written */

@@ -139,7 +139,5 @@ size_t drain_ring(struct drain *drain, struct output *out)
 		taken += got == TAKEN;
 	}
 	output_events_end(out);
-	__atomic_store_n(&drain->session->scanned, drain->next,
-	                 __ATOMIC_RELEASE);
 	return taken;
 }

@@ -102,12 +102,8 @@
  * address, then ucontext, then siginfo (arch/x86/include/asm/sigframe.h);
  * offsets from the ucontext (struct sigcontext_64, uapi/asm/sigcontext.h) */
 #define UC_R8              40
-#define UC_R11             64
-#define UC_RSP             160
 #define UC_RIP             168
-#define UC_EFLAGS          176
-#define UC_RESERVED        232 /* sigcontext.reserved1: the kernel ignores it */
-#define UC_COOKIE          232
+#define UC_COOKIE          232 /* sigcontext.reserved1: the kernel ignores it */
 #define UC_SHOWN           240
 #define UC_RESUME          248
 #define UC_SIGMASK         296
