@@ -1,4 +1,10 @@
-/* fuzz_symbol - every entry point of observer/symbol on hostile bytes. */
+/*
+ * fuzz_symbol - every entry point of observer/symbol on hostile bytes.
+ *
+ *   clang -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -I.
+ *           tests/fuzz_symbol.c observer/symbol/?*.c -ldw -lelf -lz -lZydis
+ *           -lunwind-x86_64 -lunwind
+ */
 #include "observer/symbol/symbol.h"
 
 #include <stdlib.h>
@@ -17,13 +23,22 @@ static void read_string(const char *text)
 
 static void find(struct symbol_file *file, uint64_t address)
 {
-	struct symbol_place place;
+	struct symbol_place place[8], last;
+	size_t count = symbol_places(file, address, place, 8);
 
-	if (!symbol_find(file, address, &place))
+	if (symbol_find(file, address, &last) != (count > 0))
+		abort();
+	if (!count)
 		return;
-	read_string(place.function);
-	read_string(place.file);
-	if (!place.function || place.start > address)
+	for (size_t i = 0; i < count; i++) {
+		read_string(place[i].function);
+		read_string(place[i].file);
+		if (!place[i].function || place[i].start > address)
+			abort();
+	}
+	if (last.function != place[count - 1].function ||
+	    last.file != place[count - 1].file ||
+	    last.line != place[count - 1].line)
 		abort();
 }
 

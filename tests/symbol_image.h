@@ -224,6 +224,36 @@ static inline void make_module(struct image *image)
 	put64(image, MODULE + 176, BASE + TEXT);
 }
 
+/* A call inlined at `call` of main.c, by its place in the tree of them. */
+static inline void put_inlined(struct image *image, uint32_t magic,
+                               unsigned index, uint32_t name, uint32_t call)
+{
+	unsigned old = magic == MAGIC_118;
+	unsigned row = BLOB + 0x40 + (old ? 20 : 16) * index;
+
+	put32(image, row + (old ? 12 : 4), name);
+	put32(image, row + (old ? 16 : 8), call);
+}
+
+/*
+ * Calls inlined in main.c: up to 0x20 main.a, called at 0x30, where that is in
+ * runtime.sigtramp up to 0x40, called at 0x60.
+ */
+static inline void make_inlined(struct image *image, uint32_t magic)
+{
+	static const uint8_t calls[] = { 4, 0x20, 1, 0x20, 1, 0xc0, 1, 0 };
+	unsigned record = TABLE + 0x280, behind = magic == MAGIC_118 ? 40 : 44;
+
+	put(image, TABLE + VALUES + 16, calls, sizeof(calls));
+	put32(image, record + 28, 3);          /* tables, */
+	image->at[record + behind - 1] = 4;    /* data, */
+	put32(image, record + behind + 8, 16); /* the last of each */
+	put32(image, record + behind + 24, 0x40);
+	put64(image, MODULE + (magic == MAGIC_118 ? 304 : 320), BASE + BLOB);
+	put_inlined(image, magic, 0, 8, 0x60);
+	put_inlined(image, magic, 1, 1, 0x30);
+}
+
 static inline void add_rela(struct image *image, unsigned *count,
                             unsigned offset)
 {

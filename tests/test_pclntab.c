@@ -101,16 +101,87 @@ Test(pclntab, is_refused_when_its_functions_are_not_executable)
 	symbol_close(file);
 }
 
+static void expect_place(const struct symbol_place *place, const char *function,
+                         int line)
+{
+	expect_text(place->function, function);
+	expect_text(place->file, "/src/a.go");
+	cr_expect(eq(int, place->line, line));
+	cr_expect(eq(u64, place->start, BASE + TEXT + 0x200));
+}
+
+/* What is inlined at the start of main.c; `count` places of it are known. */
+static void expect_inlined(const struct image *image, size_t count)
+{
+	struct symbol_file *file = open_image(image);
+	struct symbol_place place[8];
+	uint64_t address = BASE + TEXT + 0x210;
+
+	cr_assert(eq(sz, symbol_places(file, address, place, 8), count));
+	if (count == 3) {
+		expect_place(&place[0], "main.a", 10);
+		expect_place(&place[1], "runtime.sigtramp", 10);
+	}
+	expect_place(&place[count - 1], "main.c", count == 3 ? 12 : 10);
+	cr_assert(eq(sz, symbol_places(file, address, place, 2),
+	             count < 2 ? count : 2));
+	expect_text(place[count > 1].function, "main.c");
+	cr_assert(symbol_find(file, address, place));
+	expect_place(place, "main.c", count == 3 ? 12 : 10);
+	cr_assert(eq(sz, symbol_places(file, address + 0x40, place, 8), 1));
+	cr_expect(eq(sz, symbol_places(file, address, place, 0), 0));
+	symbol_close(file);
+}
+
+Test(pclntab, expands_inlined_calls_where_moduledata_is_found)
+{
+	static const uint32_t magics[] = { MAGIC_118, MAGIC_120 };
+	struct image image;
+
+	for (size_t i = 0; i < 2; i++) {
+		make_go(&image, magics[i], BASE + TEXT);
+		make_inlined(&image, magics[i]);
+		expect_inlined(&image, 1);
+		make_module(&image);
+		expect_inlined(&image, 3);
+	}
+}
+
+Test(pclntab, does_not_follow_inlined_calls_in_circles)
+{
+	struct image image;
+	struct symbol_place place[8];
+
+	make_go(&image, MAGIC_120, BASE + TEXT);
+	make_module(&image);
+	make_inlined(&image, MAGIC_120);
+	put_inlined(&image, MAGIC_120, 0, 8, 0x10);
+	struct symbol_file *file = open_image(&image);
+	cr_assert(
+		eq(sz, symbol_places(file, BASE + TEXT + 0x210, place, 8), 8));
+	expect_text(place[7].function, "main.c");
+	put_inlined(&image, MAGIC_120, 0, 8, 0x100);
+	cr_assert(
+		eq(sz, symbol_places(file, BASE + TEXT + 0x210, place, 8), 2));
+	symbol_close(file);
+}
+
 Test(pclntab, survives_a_table_cut_or_spoiled_anywhere)
 {
 	struct image image, bad;
+	static const uint32_t magics[] = { MAGIC_12, MAGIC_118, MAGIC_120 };
 	struct symbol_place place;
 	const uint64_t *starts;
 
-	make_go(&image, MAGIC_12, BASE + TEXT);
-	for (unsigned i = 0; i < 0x300; i++) {
+	for (unsigned i = 0; i < 3 * 0x300; i++) {
+		uint32_t magic = magics[i / 0x300];
+		make_go(&image, magic, BASE + TEXT);
+		if (magic != MAGIC_12) {
+			make_module(&image);
+			make_inlined(&image, magic);
+		}
 		bad = image;
-		bad.at[TABLE + i] = 0xff;
+		bad.at[TABLE + i % 0x300] = 0xff;
 		struct symbol_file *file = open_image(&bad);
 		symbol_starts(file, &starts);
 		for (unsigned k = 0; k < 0x300; k += 0x3f)

@@ -198,7 +198,8 @@ static void walk(struct span all, ehframe_each *each, void *context)
 	struct cie cie = { 0 };
 	uint64_t start;
 
-	while (next_entry(&rest, &entry)) {
+	for (uint64_t at = rest.address; next_entry(&rest, &entry);
+	     at = rest.address) {
 		if (entry.size < 4 || load32(entry.at) == 0)
 			continue;
 		find_cie(all, entry, &cie);
@@ -206,7 +207,7 @@ static void walk(struct span all, ehframe_each *each, void *context)
 		    pointer(span_from(entry, 4), cie.encoding, &start))
 			/* the unwinder looks for pc - 1, so the entry of a
 			 * signal's restorer begins one byte early */
-			each(context, start + (uint64_t)cie.signal_frame);
+			each(context, start + (uint64_t)cie.signal_frame, at);
 	}
 }
 

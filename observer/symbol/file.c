@@ -103,6 +103,8 @@ void symbol_close(struct symbol_file *file)
 	free(file->build_id);
 	free(file->starts);
 	free(file->symbols);
+	lines_close(file->lines);
+	lines_file_close(file->debug);
 	free(file);
 }
 
@@ -111,21 +113,48 @@ const struct symbol_info *symbol_info(const struct symbol_file *file)
 	return &file->info;
 }
 
+void symbol_look_for_debug(struct symbol_file *file, const char *path,
+                           const char *root)
+{
+	file->path = path;
+	file->root = root;
+}
+
+/* A file without .symtab has more names in its debug file than in .dynsym. */
+static int find_symbol(struct symbol_file *file, uint64_t address,
+                       struct symbol_place *place)
+{
+	struct symbol_file *debug =
+		file->info.stripped ? lines_file(file) : NULL;
+
+	return (debug && symtab_find(debug, address, place)) ||
+	       symtab_find(file, address, place);
+}
+
+size_t symbol_places(struct symbol_file *file, uint64_t address,
+                     struct symbol_place *place, size_t room)
+{
+	struct symbol_place symbol;
+	uint32_t index;
+
+	if (!room)
+		return 0;
+	if (pclntab_search(&file->go, address, &index))
+		return goline_places(file, index, address, place, room);
+	int found = find_symbol(file, address, &symbol);
+	size_t count = lines_places(file, address, place, room);
+	if (!found)
+		return count && place[count - 1].function ? count : 0;
+	if (!count)
+		place[count++] = (struct symbol_place){ 0 };
+	place[count - 1].function = symbol.function;
+	for (size_t i = 0; i < count; i++)
+		place[i].start = symbol.start;
+	return count;
+}
+
 int symbol_find(struct symbol_file *file, uint64_t address,
                 struct symbol_place *place)
 {
-	uint32_t index;
-
-	if (!pclntab_search(&file->go, address, &index))
-		return symtab_find(file, address, place);
-	const char *name = pclntab_name(&file->go, index);
-	if (!name)
-		return 0;
-	*place = (struct symbol_place){
-		.function = name,
-		.start = pclntab_entry(&file->go, index),
-		.go = 1,
-	};
-	goline_find(&file->go, index, address, place);
-	return 1;
+	return (int)symbol_places(file, address, place, 1);
 }

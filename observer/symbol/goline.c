@@ -1,14 +1,31 @@
 /*
- * goline - file and line of an address in Go text.
+ * goline - file, line and inlined calls of an address in Go text.
  *
  * A pc-value table is pairs of varints (value delta, zigzag; pc delta in
  * quanta): a value holds from the pc before the pair up to the pc behind it.
- * One such table has the lines, another the files, of each function.
+ * One such table has the lines, another the files, of each function.  A third
+ * has the inlined call, if any, as an index in a tree of them:
+ *
+ *     offset  1.18, 1.19     1.20 and newer
+ *      0      parent
+ *      4      file           name
+ *      8      line           call
+ *     12      name           start line
+ *     16      call
+ *
+ * `call` is where in the function an instruction is whose own place is that of
+ * the call: what is known of that is the next frame.  (parent, file and line
+ * say the same once more.)
  */
 #include "observer/symbol/internal.h"
 
 /* Fields of a function's record (runtime._func), as gosym numbers them. */
-enum { FIELD_FILE = 5, FIELD_LINE = 6, FIELD_UNIT = 8 };
+enum { FIELD_FILE = 5, FIELD_LINE = 6, FIELD_TABLES = 7, FIELD_UNIT = 8 };
+
+#define TABLE_INLINED 2u /* PCDATA_InlTreeIndex */
+#define DATA_INLINED  3u /* FUNCDATA_InlTree */
+
+#define DEPTH_MAX 64 /* inlined calls at one address, so that all ends */
 
 static int varint(struct span *span, uint32_t *value)
 {
@@ -77,4 +94,92 @@ void goline_find(const struct pclntab *go, uint32_t index, uint64_t address,
 	place->file = file_name(go, function, (uint64_t)number);
 	int64_t line = value_at(go, lines, distance);
 	place->line = line > 0 ? (int)line : 0;
+}
+
+/* ---- inlined calls ------------------------------------------------------ */
+
+struct inlined {
+	uint32_t table;   /* pc -> index in the tree */
+	struct span tree; /* empty: nothing was inlined */
+};
+
+static struct inlined inlined_of(struct symbol_file *file, uint32_t index)
+{
+	const struct pclntab *go = &file->go;
+	struct span function = pclntab_function(go, index);
+	/* behind the record: tables of pcs, then data */
+	uint32_t first = go->version == PCLNTAB_118 ? 10 : 11, tables, data;
+	struct inlined inlined = { 0 };
+
+	if (go->version < PCLNTAB_118 || function.size < 4 * first ||
+	    function.at[4 * first - 1] <= DATA_INLINED ||
+	    !pclntab_field(go, function, FIELD_TABLES, &tables) ||
+	    tables <= TABLE_INLINED || tables > UINT16_MAX ||
+	    !pclntab_field(go, function, first + TABLE_INLINED,
+	                   &inlined.table) ||
+	    !pclntab_field(go, function, first + tables + DATA_INLINED,
+	                   &data) ||
+	    !inlined.table || data == UINT32_MAX)
+		return inlined;
+	uint64_t gofunc = pclntab_gofunc(file);
+	if (gofunc)
+		inlined.tree = elf_at(file, gofunc + data);
+	return inlined;
+}
+
+/* The call inlined at `distance`: its function's name and where it was called,
+ * or NULL. */
+static const char *inlined_at(const struct pclntab *go,
+                              const struct inlined *inlined, uint64_t distance,
+                              uint64_t *call)
+{
+	unsigned old = go->version == PCLNTAB_118, size = old ? 20 : 16;
+
+	if (!inlined->tree.size)
+		return NULL;
+	int64_t index = value_at(go, inlined->table, distance);
+	if (index < 0)
+		return NULL;
+	struct span row = span_cut(inlined->tree, size * (uint64_t)index, size);
+	if (row.size < size)
+		return NULL;
+	*call = load32(row.at + (old ? 16 : 8));
+	return span_string(go->names, load32(row.at + (old ? 12 : 4)));
+}
+
+size_t goline_places(struct symbol_file *file, uint32_t index, uint64_t address,
+                     struct symbol_place *place, size_t room)
+{
+	const struct pclntab *go = &file->go;
+	struct inlined inlined = inlined_of(file, index);
+	uint64_t start = pclntab_entry(go, index);
+	uint64_t size = pclntab_entry(go, index + 1) - start;
+	uint64_t at = address - start, call;
+	const char *name;
+	size_t count = 0;
+
+	for (int depth = 0; depth < DEPTH_MAX; depth++) {
+		name = inlined_at(go, &inlined, at, &call);
+		if (!name || call >= size)
+			break;
+		if (count + 1 < room) {
+			place[count] = (struct symbol_place){
+				.function = name,
+				.start = start,
+				.go = 1,
+			};
+			goline_find(go, index, start + at, &place[count++]);
+		}
+		at = call;
+	}
+	name = pclntab_name(go, index);
+	if (!name)
+		return 0;
+	place[count] = (struct symbol_place){
+		.function = name,
+		.start = start,
+		.go = 1,
+	};
+	goline_find(go, index, start + at, &place[count]);
+	return count + 1;
 }

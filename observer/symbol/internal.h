@@ -4,17 +4,22 @@
  * elf.c       the container: segments, sections, bytes behind an address
  * file.c      symbol_open, symbol_find
  * buildinfo.c Go version and build id
- * pclntab.c   Go's function table;  goline.c  its files and lines
+ * pclntab.c   Go's function table;  goline.c  its files, lines, inlined calls
  * symtab.c    .symtab and .dynsym
+ * lines.c     DWARF: files, lines, inlined calls of what is not Go
+ * lines_copy.c  the same for a file whose DWARF is compressed
+ * lines_file.c  separate debug files
  * ehframe.c   .eh_frame
  * starts.c    symbol_starts: the above together
  * texts.c     where code is: symbol_texts
+ * gocode.c    Go's runtime by instructions;  gorun.c  what they compute
+ * golayout.c  its g and m;  memstats*.c  its MemStats
  *
  * The file is untrusted.  Everything is read through `struct span`, and every
  * offset is checked against it; numbers are little endian, ELF64 only.  There
- * is no libelf here: what is needed of the container is little, it must not
- * depend on EI_CLASS and EI_DATA (the kernel does not look at them), and only
- * what is asked for is read, for start-up's sake.
+ * is no libelf here but below libdw (lines.c): what is needed of the container
+ * is little, it must not depend on EI_CLASS and EI_DATA (the kernel does not
+ * look at them), and only what is asked for is read, for start-up's sake.
  */
 #ifndef OBSERVER_SYMBOL_INTERNAL_H
 #define OBSERVER_SYMBOL_INTERNAL_H
@@ -49,6 +54,9 @@ struct pclntab {
 	struct span functions; /* what function offsets are relative to */
 	struct span names, units, files, values;
 	uint64_t *relocated; /* entries of an old table in a PIE, or NULL */
+	uint64_t address;    /* of the table's header */
+	int has_gofunc;      /* looked for, when first asked */
+	uint64_t gofunc;     /* what functions' data is relative to, or 0 */
 };
 
 /* A place on the way to struct symbol_place. */
@@ -73,6 +81,11 @@ struct symbol_file {
 	size_t start_count;
 	struct symtab_entry *symbols;
 	size_t symbol_count;
+
+	const char *path, *root; /* symbol_look_for_debug(), or NULL */
+	int has_debug, has_lines;
+	struct symbol_file *debug; /* the separate debug file, or NULL */
+	struct lines *lines;       /* or NULL */
 };
 
 static inline uint16_t load16(const uint8_t *at)
@@ -197,9 +210,15 @@ static inline int pclntab_field(const struct pclntab *go, struct span function,
 	return 1;
 }
 
+/* moduledata's gofunc, 0 when it cannot be found (before Go 1.18 always). */
+uint64_t pclntab_gofunc(struct symbol_file *file);
+
 /* goline.c: file NULL and line 0 when not known */
 void goline_find(const struct pclntab *go, uint32_t index, uint64_t address,
                  struct symbol_place *place);
+/* symbol_places, of an address in function `index` */
+size_t goline_places(struct symbol_file *file, uint32_t index, uint64_t address,
+                     struct symbol_place *place, size_t room);
 
 /* symtab.c */
 typedef void symtab_each(void *context, const Elf64_Sym *symbol,
@@ -209,8 +228,24 @@ void symtab_functions(const struct symbol_file *file, symtab_each *each,
 int symtab_find(struct symbol_file *file, uint64_t address,
                 struct symbol_place *place);
 
+/* lines.c: symbol_places by DWARF; the function of the last place is NULL when
+ * that does not name it.  0 when nothing is known. */
+size_t lines_places(struct symbol_file *file, uint64_t address,
+                    struct symbol_place *place, size_t room);
+void lines_close(struct lines *lines);
+
+/* lines_copy.c: only the DWARF of the file, malloc'd; empty: no memory, or
+ * more of it than can be true */
+int lines_copy_needed(const struct symbol_file *file);
+struct span lines_copy(const struct symbol_file *file);
+
+/* lines_file.c: file->debug, looked for when first asked */
+struct symbol_file *lines_file(struct symbol_file *file);
+void lines_file_close(struct symbol_file *debug);
+
 /* ehframe.c */
-typedef void ehframe_each(void *context, uint64_t start);
+/* `fde`: the address of its entry */
+typedef void ehframe_each(void *context, uint64_t start, uint64_t fde);
 void ehframe_functions(const struct symbol_file *file, ehframe_each *each,
                        void *context);
 

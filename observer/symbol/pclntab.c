@@ -20,10 +20,13 @@
 #include <stdlib.h>
 
 /* moduledata starts with a pointer to the pclntab; from 1.18 to 1.26 these
- * are at the same place (1.16 and 1.17 too, but they need no text address). */
-#define MODULE_MINPC 160u
-#define MODULE_MAXPC 168u
-#define MODULE_TEXT  176u
+ * are at the same place (1.16 and 1.17 too, but they need no text address).
+ * Since 1.20 coverage counters stand before gofunc. */
+#define MODULE_MINPC      160u
+#define MODULE_MAXPC      168u
+#define MODULE_TEXT       176u
+#define MODULE_GOFUNC_118 304u
+#define MODULE_GOFUNC_120 320u
 
 #define MODULES_TRIED 16 /* so that a hostile file is not quadratic */
 
@@ -60,6 +63,7 @@ static int read_header(struct pclntab *go, struct span all)
 	go->version = version_of(all.at);
 	if (go->version == PCLNTAB_NONE)
 		return 0;
+	go->address = all.address;
 	go->quantum = all.at[6];
 	uint64_t count = load64(all.at + 8);
 	unsigned pair = 16, first = 2;
@@ -100,13 +104,11 @@ static int text_fits(const struct symbol_file *file, uint64_t text)
 	                              pclntab_entry(&go, go.count));
 }
 
-static int text_of_module(const struct symbol_file *file, uint64_t module,
-                          uint64_t *text)
+static int is_module(const struct symbol_file *file, uint64_t module)
 {
 	struct pclntab go = file->go;
 
 	go.text = elf_pointer(file, module + MODULE_TEXT);
-	*text = go.text;
 	return text_fits(file, go.text) &&
 	       elf_pointer(file, module + MODULE_MINPC) ==
 	               pclntab_entry(&go, 0) &&
@@ -114,32 +116,58 @@ static int text_of_module(const struct symbol_file *file, uint64_t module,
 	               pclntab_entry(&go, go.count);
 }
 
+/* The moduledata of the table at `table`, or 0. */
+static uint64_t find_module(const struct symbol_file *file, uint64_t table)
+{
+	struct span section;
+	uint64_t at = 0;
+
+	if (elf_section_named(file, ".go.module", &section) &&
+	    is_module(file, section.address))
+		return section.address;
+	for (int i = 0; i < MODULES_TRIED; i++) {
+		if (!elf_pointer_to(file, table, &at))
+			break;
+		if (is_module(file, at))
+			return at;
+	}
+	return 0;
+}
+
 /*
  * Up to 1.25 the header has it, relocated in a PIE.  Since 1.26 that is 0 and
  * moduledata has it.  The start of .text comes last: in a program that the
  * system's linker made, C start-up code comes first there.
  */
-static uint64_t find_text(const struct symbol_file *file, struct span all)
+static uint64_t find_text(const struct symbol_file *file, uint64_t table)
 {
 	struct span section;
-	uint64_t text = elf_pointer(file, all.address + 24);
+	uint64_t text = elf_pointer(file, table + 24);
 
 	if (text_fits(file, text))
 		return text;
-	if (elf_section_named(file, ".go.module", &section) &&
-	    text_of_module(file, section.address, &text))
-		return text;
-	uint64_t at = 0;
-	for (int i = 0; i < MODULES_TRIED; i++) {
-		if (!elf_pointer_to(file, all.address, &at))
-			break;
-		if (text_of_module(file, at, &text))
-			return text;
-	}
+	uint64_t module = find_module(file, table);
+	if (module)
+		return elf_pointer(file, module + MODULE_TEXT);
 	if (elf_section_named(file, ".text", &section) &&
 	    text_fits(file, section.address))
 		return section.address;
 	return 0;
+}
+
+uint64_t pclntab_gofunc(struct symbol_file *file)
+{
+	struct pclntab *go = &file->go;
+
+	if (go->version < PCLNTAB_118 || go->has_gofunc)
+		return go->gofunc;
+	go->has_gofunc = 1;
+	uint64_t module = find_module(file, go->address);
+	uint64_t offset = go->version == PCLNTAB_118 ? MODULE_GOFUNC_118
+	                                             : MODULE_GOFUNC_120;
+	if (module)
+		go->gofunc = elf_pointer(file, module + offset);
+	return go->gofunc;
 }
 
 /* In a PIE the entries of an old table are relocations, and 0 in the file. */
@@ -172,7 +200,7 @@ static int try_table(struct symbol_file *file, struct span all)
 	if (!read_header(go, all))
 		goto no;
 	if (go->version >= PCLNTAB_118)
-		go->text = find_text(file, all);
+		go->text = find_text(file, all.address);
 	else if (!read_relocated(file))
 		goto no;
 	if (elf_executable(file, pclntab_entry(go, 0),

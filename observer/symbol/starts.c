@@ -36,6 +36,12 @@ static void add_other(void *context, uint64_t start)
 		add(list, start);
 }
 
+static void add_frame(void *context, uint64_t start, uint64_t fde)
+{
+	(void)fde;
+	add_other(context, start);
+}
+
 static void add_symbol(void *context, const Elf64_Sym *symbol, const char *name)
 {
 	(void)name;
@@ -101,7 +107,7 @@ static void collect(struct symbol_file *file, const struct symbol_text *text,
 		for (uint32_t i = 0; i < file->go.count; i++)
 			add(&list, pclntab_entry(&file->go, i));
 	if (!only_go(file->info.go_text, text, count)) {
-		ehframe_functions(file, add_other, &list);
+		ehframe_functions(file, add_frame, &list);
 		symtab_functions(file, add_symbol, &list);
 		/* the kernel jumps there, so an instruction starts there */
 		add_other(&list, file->header.e_entry);

@@ -1,14 +1,17 @@
 /*
- * symbol - names for addresses: Go's pclntab, ELF symbol tables, unwind tables.
+ * symbol - names for addresses: Go's pclntab, ELF symbol tables, unwind tables,
+ * DWARF.
  *
  * Works on one ELF file as bytes in memory (the caller maps it); addresses are
  * those of the file, without load bias.  Every reader is bounds-checked: a
  * hostile file yields fewer names, never a fault.  Our own readers, for the
  * container too (internal.h says why) and for pclntab (all four layouts:
  * Go 1.2, 1.16, 1.18, 1.20+; since Go 1.26 its textStart is 0 and the text
- * address is taken elsewhere).
+ * address is taken elsewhere).  DWARF is libdw's, and read only when an address
+ * is asked for that is not Go's.
  *
- * Failure: NULL or 0.  Hosted, no I/O.
+ * Failure: NULL or 0.  Hosted; no I/O but for separate debug files, where
+ * symbol_look_for_debug() allows it.
  */
 #ifndef OBSERVER_SYMBOL_SYMBOL_H
 #define OBSERVER_SYMBOL_SYMBOL_H
@@ -39,6 +42,16 @@ struct symbol_info {
 
 const struct symbol_info *symbol_info(const struct symbol_file *file);
 
+/*
+ * From now on lines and names may also come from a separate debug file: by
+ * build id below `root` ("/usr/lib/debug"), or by .gnu_debuglink beside `path`,
+ * in .debug there, or below `root`.  It is opened when it is needed and taken
+ * only when its build id or checksum is the right one.  Nothing is asked of the
+ * network.  The strings must outlive `file`.
+ */
+void symbol_look_for_debug(struct symbol_file *file, const char *path,
+                           const char *root);
+
 /* Executable PT_LOAD ranges narrowed to what holds code (sections where there
  * are any): up to `capacity` of them; returns how many there are. */
 struct symbol_text {
@@ -61,14 +74,21 @@ struct symbol_place {
 	const char *function; /* "runtime.(*pageAlloc).sysInit"; never NULL */
 	const char *file;     /* "/usr/.../mpagealloc_64bit.go", or NULL */
 	int line;             /* 0 when not known */
-	uint64_t start;       /* of the function */
+	uint64_t start;       /* of the function, or what it is inlined in */
 	int go;               /* found in the pclntab */
 };
 
 /*
- * The place of `address`.  For a return address pass address - 1.
- * 1 when found; strings live as long as the file is open.
+ * The places of `address`, innermost first: the functions whose code was
+ * inlined there, then the one that has a start of its own.  Each has the file
+ * and line where it is, all but the first that of a call.  For a return address
+ * pass address - 1.  Returns how many, at most `room`; where that is too little
+ * the last is still that function.  Strings live as long as the file is open.
  */
+size_t symbol_places(struct symbol_file *file, uint64_t address,
+                     struct symbol_place *place, size_t room);
+
+/* The last of them: 1 when found. */
 int symbol_find(struct symbol_file *file, uint64_t address,
                 struct symbol_place *place);
 
