@@ -281,17 +281,14 @@ static struct shim_modules map_program(const struct start *start,
 	return modules;
 }
 
-/* Where record_walk may follow frame pointers. */
-static void set_go_ranges(const struct session_plan *plan, uint64_t bias)
+/* What a stack walk knows of Go, at the addresses it has here. */
+static void set_go(const struct session_plan *plan, uint64_t bias)
 {
-	if (!plan->go_text[1])
-		return;
-	shim.go_text = plan->go_text[0] + bias;
-	shim.go_text_size = plan->go_text[1] - plan->go_text[0];
-	shim.sigtramp = plan->sigtramp[0] + bias;
-	shim.sigtramp_size = plan->sigtramp[1] - plan->sigtramp[0];
-	shim.systemstack = plan->systemstack[0] + bias;
-	shim.systemstack_size = plan->systemstack[1] - plan->systemstack[0];
+	shim.go = plan->go;
+	shim.go.text += bias;
+	shim.go.sigtramp += bias;
+	shim.go.systemstack += bias;
+	shim.go.marker += bias;
 }
 
 static void boot_state(const struct start *start)
@@ -557,9 +554,10 @@ void shim_boot(uint64_t *sp)
 	refuse_overlap(program);
 	settle_image(&start);
 	modules = map_program(&start, plan);
-	set_go_ranges(plan, modules.program.bias);
+	set_go(plan, modules.program.bias);
 	entry = plan->interp ? modules.interp.entry : modules.program.entry;
 	stack = build_stack(&start, plan, program, &modules);
+	shim.stack_top = stack.sp;
 	set_mm(program, &modules.program, &stack,
 	       (const char *)plan + plan->exe);
 	if (!shim_patch_program(plan, &modules))

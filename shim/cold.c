@@ -6,6 +6,7 @@
  */
 #include "shim/shim.h"
 
+#include <asm/mman.h>
 #include <asm/unistd_64.h>
 #include <linux/errno.h>
 #include <linux/prctl.h>
@@ -73,24 +74,13 @@ static uint64_t make_call(const struct shim_frame *frame)
 	                           (long)frame->arg[5]);
 }
 
-static void describe(struct ring_slot *slot, const struct shim_frame *frame)
-{
-	if (!slot)
-		return;
-	slot->event.site = frame->stub->site;
-	slot->event.sp = frame->rsp;
-	if (frame->stub->flags & STUB_FLAG_NET)
-		slot->event.flags |= TRACE_BY_NET;
-	shim_walk(slot, frame);
-}
-
 /* One event around the call, made right here. */
 static enum shim_action recorded(struct shim_frame *frame)
 {
 	struct ring_slot *slot =
 		shim_event_begin((uint32_t)frame->nr, frame->arg);
 
-	describe(slot, frame);
+	shim_describe(slot, frame);
 	frame->result = make_call(frame);
 	shim_event_end(slot, frame->result);
 	return SHIM_DONE;
@@ -112,7 +102,7 @@ static enum shim_action name_mapping(struct shim_frame *frame)
 	struct ring_slot *slot =
 		shim_event_begin((uint32_t)frame->nr, frame->arg);
 
-	describe(slot, frame);
+	shim_describe_site(slot, frame);
 	if (slot && frame->arg[4]) {
 		char name[80];
 
@@ -171,10 +161,11 @@ static enum shim_action full(struct shim_frame *frame)
 		slot->event.call = (uint32_t)frame->nr;
 		slot->event.frames = 0;
 		slot->event.flags = 0;
+		slot->spill.stack_size = 0;
 		for (int i = 0; i < 6; i++)
 			slot->event.args[i] = frame->arg[i];
 		slot->event.thread = shim_thread_key();
-		describe(slot, frame);
+		shim_describe(slot, frame);
 		slot->event.tsc = shim_clock();
 		slot->event.ticket = shim_ticket();
 	}
@@ -183,18 +174,33 @@ static enum shim_action full(struct shim_frame *frame)
 	return SHIM_DONE;
 }
 
-/* mmap, mprotect, pkey_mprotect with PROT_EXEC (args: start, size, prot). */
-static enum shim_action executable(struct shim_frame *frame)
+static int makes_executable(const struct shim_frame *frame)
+{
+	return (frame->nr == __NR_mmap || frame->nr == __NR_mprotect ||
+	        frame->nr == TRACE_NR_pkey_mprotect) &&
+	       (frame->arg[2] & PROT_EXEC);
+}
+
+/* A call that the hot path left: it makes pages executable, or record_copy
+ * could not copy the stack. */
+static enum shim_action memory(struct shim_frame *frame)
 {
 	uint64_t start = frame->arg[0];
 
+	if (shim.gate != SHIM_OPEN)
+		return SHIM_PLAIN;
 	recorded(frame);
-	if (trace_failed(frame->result))
+	if (trace_failed(frame->result) || !makes_executable(frame))
 		return SHIM_DONE;
 	if (frame->nr == __NR_mmap)
 		start = frame->result;
 	shim_code_arrived(start, frame->arg[1], (uint32_t)frame->arg[2]);
 	return SHIM_DONE;
+}
+
+static int is_memory_call(uint64_t nr)
+{
+	return nr < INTEREST_CALLS && shim_interest[nr] == SHIM_RECORD;
 }
 
 static enum shim_action decide(struct shim_frame *frame)
@@ -230,12 +236,9 @@ static enum shim_action decide(struct shim_frame *frame)
 		return do_prctl(frame);
 	case __NR_arch_prctl:
 		return set_base(frame);
-	case __NR_mmap:
-	case __NR_mprotect:
-	case TRACE_NR_pkey_mprotect:
-		return shim.gate == SHIM_OPEN ? executable(frame) : SHIM_PLAIN;
 	default:
-		return shim_exe_call(frame);
+		return is_memory_call(frame->nr) ? memory(frame)
+		                                 : shim_exe_call(frame);
 	}
 }
 

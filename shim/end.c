@@ -14,7 +14,7 @@
 #include <linux/time_types.h>
 
 #define SLICE_NS      2000000l
-#define LOOK_SLICES   50   /* 100 ms for the last look */
+#define LOOK_SLICES   250  /* 500 ms for the last look */
 #define REPORT_SLICES 2500 /* 5 s for the summary */
 
 /* Waits until *word is not 0, the observer is dead, or time is up. */
@@ -82,7 +82,7 @@ static void note(const struct shim_frame *frame)
 	slot->event.flags |= TRACE_ONE_PHASE;
 	if (frame->stub->flags & STUB_FLAG_NET)
 		slot->event.flags |= TRACE_BY_NET;
-	shim_walk(slot, frame);
+	shim_describe(slot, frame);
 	shim_event_end(slot, 0);
 }
 

@@ -85,6 +85,36 @@ int shim_read(void *to, uint64_t from, size_t size)
 	return 0;
 }
 
+/* As far as it goes, in order. */
+size_t shim_read_some(void *to, uint64_t from, size_t size)
+{
+	long done = copy(__NR_process_vm_readv, to, from, size);
+
+	if (is_forbidden(done)) { /* this page is there at least */
+		size_t rest = LOADER_PAGE - (from & (LOADER_PAGE - 1));
+
+		done = (long)(size < rest ? size : rest);
+		memcpy(to, (const void *)from, (size_t)done);
+	}
+	return done < 0 ? 0 : (size_t)done;
+}
+
+/* How many pages can be read, at most 16, from the one of `from` down. */
+size_t shim_readable_pages(uint64_t from)
+{
+	enum { PAGES = 16 };
+	uint8_t bytes[PAGES];
+	struct iovec local = { bytes, PAGES }, remote[PAGES];
+	long done;
+
+	for (uint64_t i = 0; i < PAGES; i++)
+		remote[i] =
+			(struct iovec){ (void *)(from - i * LOADER_PAGE), 1 };
+	done = sys_call6(__NR_process_vm_readv, sys_call0(__NR_gettid),
+	                 (long)&local, 1, (long)remote, PAGES, 0);
+	return done < 0 ? 0 : (size_t)done;
+}
+
 int shim_write(uint64_t to, const void *from, size_t size)
 {
 	long done = copy(__NR_process_vm_writev, from, to, size);

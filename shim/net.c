@@ -45,7 +45,7 @@ static struct stub_site *stub_for(uint64_t site, uint32_t arch)
 		return stub;
 	if (arch != ARCH_X86_64) /* int $0x80: other numbers, let through */
 		flags |= STUB_FLAG_INT80;
-	if (site - shim.go_text < shim.go_text_size)
+	if (site - shim.go.text < shim.go.text_size)
 		flags |= STUB_FLAG_GO;
 	return shim_stub_new(site, &patch, flags);
 }

@@ -51,6 +51,18 @@ static void nap(void)
 	          (long)&slice);
 }
 
+/* Asks the observer to make room and naps, so often; 0: that was enough, or
+ * there is no observer. */
+int shim_ring_patience(int *slices)
+{
+	if (!shim_observer_alive() || *slices >= WAIT_SLICES)
+		return 0;
+	++*slices;
+	shim_ring_bell();
+	nap();
+	return 1;
+}
+
 static struct ring_slot *slot_of(uint64_t position)
 {
 	return &shim.slots[position & (RING_SLOTS - 1)];
@@ -116,7 +128,7 @@ static int held_by_a_call(uint64_t position)
  */
 struct ring_slot *shim_slot_wait(uint64_t position)
 {
-	for (int slices = 0;; slices++) {
+	for (int slices = 0;;) {
 		if (claim(position))
 			return slot_of(position);
 		if (held_by_a_call(position) && skip(position)) {
@@ -124,16 +136,16 @@ struct ring_slot *shim_slot_wait(uint64_t position)
 			                              __ATOMIC_SEQ_CST);
 			continue;
 		}
-		if ((!shim_observer_alive() || slices >= WAIT_SLICES) &&
-		    skip(position)) {
-			__atomic_fetch_add(&shim_session.lost, 1,
-			                   __ATOMIC_RELAXED);
-			if (!shim_observer_alive())
-				shim.gate = SHIM_OFF;
-			return NULL;
+		if (shim_ring_patience(&slices))
+			continue;
+		if (!skip(position)) {
+			nap();
+			continue;
 		}
-		shim_ring_bell();
-		nap();
+		__atomic_fetch_add(&shim_session.lost, 1, __ATOMIC_RELAXED);
+		if (!shim_observer_alive())
+			shim.gate = SHIM_OFF;
+		return NULL;
 	}
 }
 
@@ -153,6 +165,8 @@ void shim_slot_abandon(uint64_t position, int begun)
 			return;
 		nap();
 	}
+	if (!begun)
+		slot->spill.stack_size = 0;
 	slot->event.call = 0;
 	slot->event.frames = 0;
 	slot->event.flags = TRACE_ABANDONED;
@@ -171,6 +185,7 @@ struct ring_slot *shim_event_begin(uint32_t call, const uint64_t args[6])
 	slot->event.call = call;
 	slot->event.frames = 0;
 	slot->event.flags = 0;
+	slot->spill.stack_size = 0;
 	slot->event.site = 0;
 	slot->event.sp = 0;
 	slot->event.result = 0;
@@ -190,44 +205,6 @@ void shim_event_end(struct ring_slot *slot, uint64_t result)
 	slot->event.ticket_after = shim_ticket();
 	slot->event.tsc_after = shim_clock();
 	__atomic_fetch_add(&slot->event.turn, 1, __ATOMIC_SEQ_CST);
-}
-
-static int within(uint64_t address, uint64_t start, uint64_t size)
-{
-	return address - start < size;
-}
-
-/*
- * The stack of a caller in Go text, by the rules of record_walk in record.S.
- * Those that come here may have no caller at all (the end of a thread, at the
- * very top of its stack), so every word is read fault-safely.
- */
-void shim_walk(struct ring_slot *slot, const struct shim_frame *frame)
-{
-	uint64_t below = frame->rsp, at = frame->rsp;
-	uint64_t link[2] = { frame->rbp, 0 }; /* the caller's frame, and pc */
-	uint16_t count = 0;
-
-	if (!(frame->stub->flags & STUB_FLAG_GO) || shim_read(&link[1], at, 8))
-		return;
-	slot->frame[count++] = link[1];
-	while (within(link[1], shim.go_text, shim.go_text_size) &&
-	       !within(link[1], shim.sigtramp, shim.sigtramp_size)) {
-		at = link[0];
-		if (at - below >= 0x10000 &&
-		    !within(link[1], shim.systemstack, shim.systemstack_size))
-			break;
-		if ((at & 7) || shim_read(link, at, sizeof(link)) ||
-		    !within(link[1], shim.go_text, shim.go_text_size))
-			break;
-		if (count == TRACE_FRAMES) {
-			slot->event.flags |= TRACE_CUT;
-			break;
-		}
-		slot->frame[count++] = link[1];
-		below = at;
-	}
-	slot->event.frames = count;
 }
 
 void shim_fact(enum trace_call fact, uint64_t a, uint64_t b, uint64_t c,

@@ -9,6 +9,7 @@
  *   patch.c    plan -> stubs, islands and patched sites
  *   stub.c     the bytes of a stub (pure)
  *   ring.c     events written from C
+ *   stack.c    what the caller's stack leaves in an event
  *   cold.c     the calls that need more than an event
  *   sigaction.c  signal dispositions and masks, SIGSYS virtual
  *   unwind.c   a signal that lands in the shim: back to the site, or on
@@ -80,13 +81,21 @@ struct shim_frame {
 	uint8_t plain; /* SHIM_PLAIN, not SHIM_RESTART */
 	uint64_t nr;   /* SHIM_CALL, SHIM_CLONE: what to call */
 	uint64_t arg[6];
-	uint64_t scratch[16]; /* copies that the kernel reads */
+	uint64_t scratch[16]; /* copies that the kernel reads, notes of a clone
+	                       */
 };
 
 _Static_assert(offsetof(struct trace_session, head) == SESSION_HEAD,
                "layout.h");
 _Static_assert(offsetof(struct trace_session, order) == SESSION_ORDER,
                "layout.h");
+_Static_assert(offsetof(struct trace_session, stack_head) == SESSION_STACK_HEAD,
+               "layout.h");
+_Static_assert(offsetof(struct trace_session, stack_tail) == SESSION_STACK_TAIL,
+               "layout.h");
+_Static_assert(offsetof(struct ring_slot, spill.stack_top) == SLOT_STACK_TOP,
+               "layout.h");
+_Static_assert(offsetof(struct session_go, bare) == GO_BARE, "layout.h");
 _Static_assert(sizeof(struct shim_frame) < 1024, "room for the stack");
 
 /* From x86_64/area.S: one contiguous range, in this order. */
@@ -99,14 +108,13 @@ extern struct trace_session shim_session __attribute__((visibility("hidden")));
 extern const struct trace_patch shim_reply[]
 	__attribute__((visibility("hidden")));
 extern struct ring_slot shim_slots[] __attribute__((visibility("hidden")));
+extern uint8_t shim_copies[] __attribute__((visibility("hidden")));
 extern uint8_t shim_image_end[] __attribute__((visibility("hidden")));
 
 /* State of the shim; in memory of this process alone (a fork child has its
  * own).  Written at boot unless said otherwise. */
 struct shim_state {
-	uint64_t go_text, go_text_size; /* in memory; size 0: none */
-	uint64_t sigtramp, sigtramp_size;
-	uint64_t systemstack, systemstack_size;
+	struct session_go go;    /* addresses in memory */
 	struct ring_slot *slots; /* = shim_slots */
 	uint8_t *pool_end;       /* = shim_pool_end */
 	uint32_t gate;           /* enum shim_gate; changes */
@@ -118,13 +126,26 @@ struct shim_state {
 	uint32_t stubs_lock;
 	uint32_t stubs_used; /* bytes of the stub area */
 	uint32_t options;    /* enum session_option */
+	uint64_t stack_top;  /* of the main thread: its first sp */
 };
 extern struct shim_state shim __attribute__((visibility("hidden")));
 
-_Static_assert(sizeof(struct shim_state) <= 128, "area.S");
-_Static_assert(offsetof(struct shim_state, slots) == 48, "area.S");
-_Static_assert(offsetof(struct shim_state, gate) == 64, "area.S");
-_Static_assert(offsetof(struct shim_state, image_size) == 72, "area.S");
+_Static_assert(sizeof(struct shim_state) <= 256, "area.S");
+_Static_assert(offsetof(struct shim_state, slots) == 128, "area.S");
+_Static_assert(offsetof(struct shim_state, gate) == 144, "area.S");
+_Static_assert(offsetof(struct shim_state, image_size) == 152, "area.S");
+_Static_assert(offsetof(struct shim_state, stack_top) == 184, "area.S");
+
+/* The stack a thread began on: all of [low, top) can be read while it runs
+ * there. */
+struct shim_stack {
+	uint64_t key; /* shim_thread_key(), 0: none */
+	uint64_t low, top;
+	uint64_t unused;
+};
+_Static_assert(sizeof(struct shim_stack) == 1 << STACK_ENTRY_SHIFT, "layout.h");
+extern struct shim_stack shim_stacks[STACK_COUNT]
+	__attribute__((visibility("hidden")));
 
 extern uint8_t shim_interest[INTEREST_CALLS]
 	__attribute__((visibility("hidden")));
@@ -173,12 +194,17 @@ void shim_fact(enum trace_call fact, uint64_t a, uint64_t b, uint64_t c,
                uint64_t d, uint64_t e, uint64_t f);
 struct ring_slot *shim_slot_wait(uint64_t position);
 struct ring_slot *shim_slot_take(void);
-void shim_walk(struct ring_slot *slot, const struct shim_frame *frame);
 void shim_slot_abandon(uint64_t position, int begun);
 uint64_t shim_ticket(void);
 uint64_t shim_thread_key(void);
 uint64_t shim_clock(void);
 void shim_ring_bell(void);
+int shim_ring_patience(int *slices);
+
+/* stack.c */
+void shim_describe_site(struct ring_slot *slot, const struct shim_frame *frame);
+void shim_describe(struct ring_slot *slot, const struct shim_frame *frame);
+void shim_stack_learn(uint64_t low, uint64_t top);
 
 /* cold.c, called from cold.S */
 enum shim_action shim_cold_call(struct shim_frame *frame);
@@ -224,8 +250,11 @@ void shim_last_look(enum trace_end end, uint64_t value);
 void shim_park(void);
 void shim_fatal_signal(int sig, uint8_t *info, uint8_t *ucontext);
 
-/* fault-safe access to the program's memory: 0 or -EFAULT */
+/* fault-safe access to the program's memory: 0 or -EFAULT; how many bytes could
+ * be read; how many pages from `from` down */
 int shim_read(void *to, uint64_t from, size_t size);
+size_t shim_read_some(void *to, uint64_t from, size_t size);
+size_t shim_readable_pages(uint64_t from);
 int shim_write(uint64_t to, const void *from, size_t size);
 
 /* mem.c */

@@ -37,34 +37,45 @@ static struct shim_frame *frame_take(void)
 	return NULL;
 }
 
-/* The flags of the call; fork and vfork in clone's terms. */
-static uint64_t clone_flags(const struct shim_frame *frame)
+/* What both sides must know of the call (in frame->scratch: the caller's memory
+ * may be gone when the child looks). */
+struct note {
+	uint64_t flags;
+	uint64_t stack; /* lowest address of the child's, 0: not told */
+};
+
+static struct note *note_of(struct shim_frame *frame)
 {
-	uint64_t flags = 0;
+	return (struct note *)frame->scratch;
+}
+
+/* fork and vfork in clone's terms. */
+static struct note take_note(const struct shim_frame *frame)
+{
+	struct clone_args args = { 0 };
 
 	switch (frame->nr) {
 	case __NR_clone:
-		return frame->arg[0];
-	case NR_clone3: /* the first member of struct clone_args */
-		shim_read(&flags, frame->arg[0], sizeof(flags));
-		return flags;
+		return (struct note){ .flags = frame->arg[0] };
+	case NR_clone3:
+		shim_read(&args, frame->arg[0], CLONE_ARGS_SIZE_VER0);
+		return (struct note){ args.flags, args.stack };
 	case __NR_vfork:
-		return CLONE_VM | CLONE_VFORK;
+		return (struct note){ .flags = CLONE_VM | CLONE_VFORK };
 	default:
-		return 0;
+		return (struct note){ 0 };
 	}
 }
 
 enum shim_action shim_clone_before(struct shim_frame *frame)
 {
 	struct shim_frame *child = frame_take();
-	uint64_t flags = clone_flags(frame);
 
 	if (!child) /* give ours back, so that others can end */
 		return SHIM_RESTART;
-	if (flags & CLONE_THREAD)
+	*note_of(frame) = take_note(frame);
+	if (note_of(frame)->flags & CLONE_THREAD)
 		__atomic_fetch_add(&shim.threads, 1, __ATOMIC_SEQ_CST);
-	frame->scratch[0] = flags;
 	frame->child = child;
 	memcpy(child, frame, sizeof(*child));
 	return SHIM_CLONE;
@@ -74,7 +85,7 @@ enum shim_action shim_clone_before(struct shim_frame *frame)
 void shim_clone_after(struct shim_frame *frame)
 {
 	int failed = trace_failed(frame->result);
-	uint64_t flags = frame->scratch[0];
+	uint64_t flags = note_of(frame)->flags;
 	struct ring_slot *slot;
 
 	if (failed) {
@@ -85,13 +96,7 @@ void shim_clone_after(struct shim_frame *frame)
 		shim_frame_release(frame->child); /* the child has a copy */
 	}
 	slot = shim_event_begin((uint32_t)frame->nr, frame->arg);
-	if (slot) {
-		slot->event.site = frame->stub->site;
-		slot->event.sp = frame->rsp;
-		if (frame->stub->flags & STUB_FLAG_NET)
-			slot->event.flags |= TRACE_BY_NET;
-		shim_walk(slot, frame);
-	}
+	shim_describe(slot, frame);
 	shim_event_end(slot, frame->result);
 	if (!failed && !(flags & CLONE_THREAD))
 		shim_fact(TRACE_CHILD, frame->result, flags, 0, 0, 0, 0);
@@ -119,10 +124,30 @@ static void detach(struct shim_frame *frame)
 	          0);
 }
 
+/* A new thread's stack, with its first sp on top.  Not all calls tell where it
+ * begins; Go needs no copies of it. */
+static void learn_stack(struct shim_frame *frame)
+{
+	uint64_t low = note_of(frame)->stack;
+	size_t pages;
+
+	if (!(note_of(frame)->flags & CLONE_SETTLS) ||
+	    (frame->stub->flags & STUB_FLAG_GO))
+		return;
+	if (!low) {
+		pages = shim_readable_pages(frame->rsp - 1);
+		low = ((frame->rsp - 1) & -LOADER_PAGE) -
+		      (pages - 1) * LOADER_PAGE;
+		if (!pages)
+			return;
+	}
+	shim_stack_learn(low, frame->rsp);
+}
+
 /* In the child, whatever it is: under the net before its first instruction. */
 void shim_child(struct shim_frame *frame)
 {
-	uint64_t flags = frame->scratch[0];
+	uint64_t flags = note_of(frame)->flags;
 
 	if (!(flags & CLONE_VM))
 		detach(frame);
@@ -133,7 +158,9 @@ void shim_child(struct shim_frame *frame)
 	}
 	if (shim.net)
 		shim_net_arm();
-	if (flags & CLONE_THREAD)
-		shim_fact(TRACE_THREAD, (uint64_t)sys_call0(__NR_gettid),
-		          frame->rsp, 0, 0, 0, 0);
+	if (!(flags & CLONE_THREAD))
+		return;
+	learn_stack(frame);
+	shim_fact(TRACE_THREAD, (uint64_t)sys_call0(__NR_gettid), frame->rsp, 0,
+	          0, 0, 0);
 }

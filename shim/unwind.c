@@ -26,6 +26,11 @@ SHIM_LABEL(record_committed);
 SHIM_LABEL(record_done);
 SHIM_LABEL(record_left);
 SHIM_LABEL(record_gone);
+SHIM_LABEL(record_reserved);
+SHIM_LABEL(record_granted);
+SHIM_LABEL(record_noted);
+SHIM_LABEL(record_yielded);
+SHIM_LABEL(record_given);
 SHIM_LABEL(record_end);
 SHIM_LABEL(cold_tried);
 SHIM_LABEL(cold_taken);
@@ -59,6 +64,7 @@ struct registers {
 };
 
 #define CARRY 1u /* of eflags */
+#define ZERO  0x40u
 
 static struct registers *registers_of(uint8_t *ucontext)
 {
@@ -127,6 +133,17 @@ static void from_frame(struct registers *r, const struct shim_frame *frame)
 	r->r15 = frame->r15;
 }
 
+/* Part of the ring of copies is this slot's and its number still in registers:
+ * the reader gives back what the slot says. */
+static void note_copy(const struct registers *r, struct ring_slot *slot)
+{
+	if (between(r->rip, record_granted, record_noted) ||
+	    (r->rip == (uint64_t)record_reserved && (r->eflags & ZERO))) {
+		slot->spill.stack_at = r->rax;
+		slot->spill.stack_size = r->rcx;
+	}
+}
+
 /* record.S before the call: shim_record .. record_call, record_gone .. end */
 static void unwind_unmade(uint8_t *ucontext, uint64_t rip)
 {
@@ -137,11 +154,13 @@ static void unwind_unmade(uint8_t *ucontext, uint64_t rip)
 		struct ring_slot *slot = (struct ring_slot *)r->rbx;
 
 		packed = slot->spill.stub;
+		note_copy(r, slot);
 		from_slot(r, slot);
 		shim_slot_abandon(ring_position(slot->event.turn), 1);
 	} else if (rip >= (uint64_t)record_begun) {
 		struct ring_slot *slot = (struct ring_slot *)r->rcx;
 
+		slot->spill.stack_size = 0;
 		shim_slot_abandon(ring_position(slot->event.turn), 1);
 	} else if (rip >= (uint64_t)record_shifted) {
 		shim_slot_abandon(ring_position(r->rax), 0);
@@ -297,6 +316,16 @@ static void unwind_leaving(uint8_t *ucontext, uint64_t handler)
 	r->rip = handler;
 }
 
+/* record.S on its way to the cold path: record_yielded .. record_end */
+static void unwind_yielded(uint8_t *ucontext, uint64_t rip)
+{
+	struct registers *r = registers_of(ucontext);
+
+	if (rip == (uint64_t)record_yielded)
+		r->rbx = r->rcx;
+	roll_back(ucontext, (struct stub_site *)r->r11);
+}
+
 void shim_unwind(uint8_t *ucontext)
 {
 	uint64_t rip = registers_of(ucontext)->rip;
@@ -306,6 +335,8 @@ void shim_unwind(uint8_t *ucontext)
 	else if (between(rip, record_left, record_gone))
 		roll_back(ucontext,
 		          (struct stub_site *)registers_of(ucontext)->r11);
+	else if (between(rip, record_yielded, record_end))
+		unwind_yielded(ucontext, rip);
 	else if (between(rip, shim_record, record_end))
 		unwind_unmade(ucontext, rip);
 	else if (between(rip, shim_dispatch, cold_end))

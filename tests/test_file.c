@@ -122,7 +122,7 @@ Test(file, refuses_events_that_reach_over_the_end)
 
 	cr_expect(file_event((void *)&event, sizeof(event), &at, &frames) ==
 	          NULL);
-	event.frames = TRACE_FRAMES + 1;
+	event.frames = FILE_FRAMES + 1;
 	cr_expect(file_event((void *)&event, 1 << 20, &at, &frames) == NULL);
 	at = -8ull;
 	cr_expect(file_event((void *)&event, sizeof(event), &at, &frames) ==

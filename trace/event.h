@@ -18,11 +18,14 @@
  *   sp            0x7ffd1c2e5a10  stack pointer at the site
  *   frames        11              return addresses in frame[], innermost first
  *
+ * A caller in C has no frame pointers to follow: its stack is copied
+ * (TRACE_COPIED, ring.h) and the observer writes frame[], for the run file.
+ *
  * A call that unmaps takes effect at `ticket`, one that maps at `ticket_after`;
  * with the two, every program without a race on the same pages has one order.
  *
- * This layout is also that of the run file (file.h), which cuts frame[] to
- * `frames` entries.  No libc; may be used in the target.
+ * This layout is also that of the run file (file.h), where frame[] has `frames`
+ * entries.  No libc; may be used in the target.
  */
 #ifndef TRACE_EVENT_H
 #define TRACE_EVENT_H
@@ -70,13 +73,16 @@ enum trace_end {
 enum {
 	TRACE_BY_NET = TRACE_FLAG_NET, /* the site was not patched: the net
 	                                  carried it */
-	TRACE_CUT = TRACE_FLAG_CUT,    /* the stack had more than TRACE_FRAMES
-	                                  frames */
+	TRACE_CUT = TRACE_FLAG_CUT,    /* the frames end before the start of the
+	                                  program, a thread or a goroutine */
 	TRACE_ONE_PHASE = TRACE_FLAG_ONE_PHASE, /* written before the call:
 	                                           result is not known */
 	TRACE_NAMED = 16, /* frame[] holds a NUL-terminated name instead */
 	TRACE_ABANDONED = TRACE_FLAG_ABANDONED, /* a signal unwound the stub:
 	                                           the call starts over */
+	TRACE_COPIED = TRACE_FLAG_COPIED, /* in the ring only: the stack is in
+	                                     a copy, and frame[] holds those
+	                                     of the goroutine behind it */
 };
 
 struct trace_event {

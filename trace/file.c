@@ -57,7 +57,7 @@ const struct trace_event *file_event(const uint8_t *payload, uint64_t size,
 	if (*at > size || size - *at < sizeof(*event))
 		return NULL;
 	event = (const void *)(payload + *at);
-	if (event->frames > TRACE_FRAMES || size - *at < file_event_size(event))
+	if (event->frames > FILE_FRAMES || size - *at < file_event_size(event))
 		return NULL;
 	*frames = (const void *)(payload + *at + sizeof(*event));
 	*at += file_event_size(event);

@@ -15,6 +15,9 @@
 
 #define FILE_MAGIC   "goload\nR" /* 8 bytes, no NUL */
 #define FILE_VERSION 1
+#define FILE_FRAMES                                                            \
+	512 /* of one event, most: an unwound stack has more than              \
+	       a slot of the ring could hold */
 
 enum file_block_type {
 	FILE_PROGRAM = 1, /* struct file_program, then strings */

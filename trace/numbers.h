@@ -9,7 +9,11 @@
 #define TRACE_RING_SLOTS     8192 /* a power of two */
 #define TRACE_RING_SLOT_SIZE 1280
 #define TRACE_RING_SHIFT     24   /* of the position in a slot's turn */
-#define TRACE_MAX_FRAMES     128  /* return addresses kept of one stack */
+#define TRACE_MAX_FRAMES     128  /* return addresses kept in a slot */
+
+#define TRACE_STACK_ROOM     0x100000 /* bytes of copied stacks: a power of 2 */
+#define TRACE_STACK_MAX      0x8000   /* bytes of one copy */
+#define TRACE_STACK_GRAIN    64       /* copies begin at multiples of this */
 
 #define TRACE_SESSION_REPLY  0x2000
 #define TRACE_SESSION_RING   0x22000 /* offset of the ring in the session */
@@ -19,6 +23,7 @@
 #define TRACE_FLAG_CUT       2
 #define TRACE_FLAG_ONE_PHASE 4
 #define TRACE_FLAG_ABANDONED 8
+#define TRACE_FLAG_COPIED    32
 
 /* system calls that assembly makes (arch/x86/entry/syscalls/syscall_64.tbl) */
 #define TRACE_NR_mmap           9

@@ -13,15 +13,23 @@
  *         RING_DONE    whole: the reader may take it
  *
  * The reader gives each slot its first turn (in a new session it is zero, which
- * the C side takes for free in the first lap), and frees a slot for the next lap by storing
- * position + RING_SLOTS.
- * A writer that finds its slot still in use by an earlier lap (a call that
- * takes long, or a reader that is behind) and does not want to wait adds one
- * to `skips`: the reader then knows that nobody writes that position, and
- * frees the slot for the lap after.  So one slow call never blocks the ring.
+ * the C side takes for free in the first lap), and frees a slot for the next
+ * lap by storing position + RING_SLOTS. A writer that finds its slot still in
+ * use by an earlier lap (a call that takes long, or a reader that is behind)
+ * and does not want to wait adds one to `skips`: the reader then knows that
+ * nobody writes that position, and frees the slot for the lap after.  So one
+ * slow call never blocks the ring.
  *
- * The writer's side is shim/x86_64/record.S and shim/ring.c, the reader's is
- * observer/record/drain.c.  No libc; may be used in the target.
+ * Copies of stacks (TRACE_COPIED) lie in a ring of bytes of their own.  A
+ * writer takes the next bytes by moving session.stack_head, never further than
+ * TRACE_STACK_ROOM ahead of session.stack_tail, which the reader moves; a copy
+ * is not split, the last one runs on behind the end of the ring.  `ready` is
+ * the slot's turn once the copy is whole: the reader then takes it out of the
+ * ring even if the call itself goes on for long.
+ *
+ * The writer's side is shim/x86_64/record.S, shim/ring.c and shim/stack.c, the
+ * reader's is observer/record/drain.c and stacks.c.  No libc; may be used in
+ * the target.
  */
 #ifndef TRACE_RING_H
 #define TRACE_RING_H
@@ -41,11 +49,17 @@ enum ring_state {
 #define RING_SKIPS_MAX 0x3fffffu
 #define RING_SHIFT     TRACE_RING_SHIFT
 
-/* Registers that a stub keeps in its slot while it borrows them. */
+/* Registers that a stub keeps in its slot while it borrows them, and what the
+ * reader needs to unwind a copied stack; event.sp is where it begins. */
 struct ring_spill {
 	uint64_t rbx;
 	uint64_t stub; /* number << 48 | struct stub_site (shim/stub.h) */
-	uint64_t unused[14];
+	uint64_t rbp, r12, r13, r14, r15;
+	uint64_t stack_at;   /* position in the ring of copies */
+	uint64_t stack_size; /* bytes, 0: none was taken */
+	uint64_t stack_ready;
+	uint64_t stack_top; /* sp when the thread began, 0: not known */
+	uint64_t unused[5];
 };
 
 struct ring_slot {
@@ -55,6 +69,12 @@ struct ring_slot {
 };
 
 _Static_assert(sizeof(struct ring_slot) == RING_SLOT_SIZE, "slot size");
+
+/* What a copy of `size` bytes takes of the ring of copies. */
+static inline uint64_t ring_stack_room(uint64_t size)
+{
+	return (size + TRACE_STACK_GRAIN - 1) & -(uint64_t)TRACE_STACK_GRAIN;
+}
 
 static inline uint64_t ring_turn(uint64_t position, enum ring_state state)
 {

@@ -4,6 +4,7 @@
  *   offset 0             struct trace_session   the control page
  *   SESSION_REPLY        struct trace_patch[], see struct session_request
  *   SESSION_RING         struct ring_slot[RING_SLOTS]
+ *   SESSION_STACKS       copies of stacks, see ring.h
  *   SESSION_PLAN         plan: read once at boot, never mapped again
  *
  * All but the last stay mapped in the target, next to the stubs; the
@@ -30,11 +31,13 @@
 #include "trace/patch.h"
 #include "trace/ring.h"
 
-#define SESSION_MAGIC  0x31305353455347ull /* "GSESS01" */
-#define SESSION_ENV    "GOLOAD_SESSION="   /* last string of the image's env */
-#define SESSION_REPLY  TRACE_SESSION_REPLY /* patches of a module that arrived late */
+#define SESSION_MAGIC 0x31305353455347ull /* "GSESS01" */
+#define SESSION_ENV   "GOLOAD_SESSION="   /* last string of the image's env */
+#define SESSION_REPLY                                                          \
+	TRACE_SESSION_REPLY /* patches of a module that arrived late */
 #define SESSION_RING   TRACE_SESSION_RING
-#define SESSION_SHARED (SESSION_RING + RING_SLOTS * RING_SLOT_SIZE)
+#define SESSION_STACKS (SESSION_RING + RING_SLOTS * RING_SLOT_SIZE)
+#define SESSION_SHARED (SESSION_STACKS + TRACE_STACK_ROOM + TRACE_STACK_MAX)
 #define SESSION_PLAN   SESSION_SHARED
 
 enum session_state {
@@ -76,13 +79,13 @@ enum session_asking {
 };
 
 struct session_request {
-	uint32_t state; /* enum session_asking */
+	uint32_t state;       /* enum session_asking */
 	uint32_t patch_count; /* the answer: patches at SESSION_REPLY ... */
 	uint64_t bias;        /* ... and what to add to their addresses */
 	uint64_t start, size; /* the question: these pages */
 };
 
-#define SESSION_REPLIES \
+#define SESSION_REPLIES                                                        \
 	((SESSION_RING - SESSION_REPLY) / sizeof(struct trace_patch))
 
 #define SESSION_LINE _Alignas(64)
@@ -115,15 +118,37 @@ struct trace_session {
 	uint32_t execs_failed; /* last looks that were not the last */
 	struct session_request request;
 
-	SESSION_LINE uint64_t head;    /* next position of the ring */
-	SESSION_LINE uint64_t order;   /* next ticket */
-	SESSION_LINE uint64_t lost;    /* calls made without an event */
-	uint64_t net_hits;             /* calls that the net carried */
-	uint64_t stubs;                /* stubs written */
-	uint64_t unpatched;            /* planned windows that did not fit */
+	SESSION_LINE uint64_t head;  /* next position of the ring */
+	SESSION_LINE uint64_t order; /* next ticket */
+	SESSION_LINE uint64_t lost;  /* calls made without an event */
+	uint64_t net_hits;           /* calls that the net carried */
+	uint64_t stubs;              /* stubs written */
+	uint64_t unpatched;          /* planned windows that did not fit */
+
+	SESSION_LINE uint64_t stack_head; /* ring.h: moved by writers */
+	SESSION_LINE uint64_t stack_tail; /* by the observer */
 };
 
 _Static_assert(sizeof(struct trace_session) <= SESSION_REPLY, "control page");
+
+/*
+ * What a stack walk must know of the Go runtime in the program (all read out of
+ * the program's own code: observer/symbol/golayout.h).  Ranges are start and
+ * size, without load bias in the plan; size 0: there is none.
+ */
+struct session_go {
+	uint64_t text, text_size;               /* Go text */
+	uint64_t sigtramp, sigtramp_size;       /* a walk ends there ... */
+	uint64_t systemstack, systemstack_size; /* ... and there: the goroutine
+	                                           goes on behind it */
+	uint64_t marker, marker_size; /* runtime.systemstack_switch: in
+	                                 g.sched.pc it says that systemstack or
+	                                 asmcgocall left the goroutine */
+	int64_t tls; /* g is at FS base + this; 0: not known, and so the rest */
+	uint64_t g_m, m_g0, m_curg; /* offsets in runtime.g and runtime.m */
+	uint64_t sched_sp, sched_pc, sched_bp; /* in runtime.g */
+	uint64_t bare; /* systemstack has no frame: before Go 1.21 */
+};
 
 /*
  * The plan: a header, then (8-byte aligned, offsets from the header) the
@@ -135,12 +160,9 @@ struct session_plan {
 	uint64_t interp;  /* struct loader_plan, 0 when there is none */
 	uint64_t patches; /* struct trace_patch[], module after module */
 	uint64_t patch_count[PATCH_MODULES];
-	/* ranges in the program's file, 0 0 when there is none */
-	uint64_t go_text[2];     /* Go text */
-	uint64_t sigtramp[2];    /* runtime.sigtramp: a stack walk ends there */
-	uint64_t systemstack[2]; /* runtime.systemstack: it may change stacks */
-	uint64_t execfn;         /* NUL-terminated */
-	uint64_t exe;            /* the program's absolute path, likewise */
+	struct session_go go;
+	uint64_t execfn; /* NUL-terminated */
+	uint64_t exe;    /* the program's absolute path, likewise */
 };
 
 #endif

@@ -137,17 +137,19 @@ static void write_module(struct output *out, const struct module *module,
 		             0);
 }
 
-/* What was found in a library, kept: programs open the same one again. */
+/* What was found in a library, kept: programs open the same one again.  *file
+ * may become an older mapping of it. */
 static const struct module *sites_of(struct arrivals *arrivals,
                                      const struct line *line,
-                                     const struct module_bytes *file,
-                                     bool *known)
+                                     struct module_bytes *file, bool *known)
 {
 	struct arrival *a = arrivals->recent;
 	size_t oldest = 0;
 
 	for (size_t i = 0; i < ARRIVALS; i++) {
-		if (a[i].inode == line->inode && a[i].size == file->size) {
+		if (a[i].inode == line->inode && a[i].file.size == file->size) {
+			munmap((void *)file->at, file->size);
+			*file = a[i].file;
 			*known = true;
 			return &a[i].module;
 		}
@@ -156,7 +158,7 @@ static const struct module *sites_of(struct arrivals *arrivals,
 	}
 	module_free(&a[oldest].module);
 	a[oldest].inode = line->inode;
-	a[oldest].size = file->size;
+	a[oldest].file = *file;
 	a[oldest].used = ++arrivals->clock;
 	module_read(&a[oldest].module, file, PATCH_MODULES);
 	*known = false;
@@ -164,7 +166,8 @@ static const struct module *sites_of(struct arrivals *arrivals,
 }
 
 void arrive_answer(struct arrivals *arrivals, const struct proc *proc,
-                   struct trace_session *session, struct output *out)
+                   struct trace_session *session, struct stacks *stacks,
+                   struct output *out)
 {
 	struct session_request *request = &session->request;
 	struct file_module where = { 0 };
@@ -187,8 +190,10 @@ void arrive_answer(struct arrivals *arrivals, const struct proc *proc,
 			request->patch_count =
 				reply(session, module, where.bias);
 			write_module(out, module, &where, line.path, !known);
+			stacks_module(stacks, &file, &where);
+		} else {
+			munmap((void *)file.at, file.size);
 		}
-		munmap((void *)file.at, file.size);
 	}
 	free(text);
 	__atomic_store_n(&request->state, SESSION_ANSWERED, __ATOMIC_SEQ_CST);

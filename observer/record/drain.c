@@ -46,9 +46,27 @@ static uint64_t laps_between(uint64_t turn, uint64_t position)
 	return (position - ring_position(turn)) / RING_SLOTS;
 }
 
-static enum taken take(struct drain *drain, uint64_t position,
+/* With its stack, which goes back to the ring. */
+static void write_event(struct drain *drain, struct ring_slot *slot,
+                        const struct stack_copy *kept, struct output *out)
+{
+	const uint64_t *frames;
+
+	if (slot->event.frames > TRACE_FRAMES)
+		slot->event.frames = TRACE_FRAMES;
+	count(drain, &slot->event);
+	if (!(slot->event.flags & TRACE_ABANDONED)) {
+		frames = stacks_frames(drain->stacks, slot, kept);
+		output_event(out, &slot->event, frames);
+	}
+	if (!kept)
+		stacks_release(drain->stacks, slot);
+}
+
+static enum taken take(struct drain *drain, struct late *late,
                        struct output *out)
 {
+	uint64_t position = late->position;
 	struct ring_slot *slot = slot_of(drain, position);
 	uint64_t turn = __atomic_load_n(&slot->event.turn, __ATOMIC_ACQUIRE);
 
@@ -58,29 +76,29 @@ static enum taken take(struct drain *drain, uint64_t position,
 		return ring_skips(turn) >= laps_between(turn, position)
 		               ? SKIPPED
 		               : NOT_YET;
-	if (ring_state(turn) != RING_DONE)
+	if (ring_state(turn) != RING_DONE) {
+		if (!late->stack)
+			late->stack = stacks_keep(drain->stacks, slot);
 		return NOT_YET;
-	if (slot->event.frames > TRACE_FRAMES)
-		slot->event.frames = TRACE_FRAMES;
-	count(drain, &slot->event);
-	if (!(slot->event.flags & TRACE_ABANDONED))
-		output_event(out, &slot->event, slot->frame);
+	}
+	write_event(drain, slot, late->stack, out);
+	free(late->stack);
 	free_slot(slot, turn);
 	return TAKEN;
 }
 
-static void remember(struct drain *drain, uint64_t position)
+static void remember(struct drain *drain, const struct late *one)
 {
 	if (drain->late_count == drain->late_room) {
 		size_t room = drain->late_room ? 2 * drain->late_room : 256;
-		uint64_t *late = realloc(drain->late, room * sizeof(*late));
+		struct late *late = realloc(drain->late, room * sizeof(*late));
 
 		if (!late)
 			return; /* this one event will be missing */
 		drain->late = late;
 		drain->late_room = room;
 	}
-	drain->late[drain->late_count++] = position;
+	drain->late[drain->late_count++] = *one;
 }
 
 static size_t drain_late(struct drain *drain, struct output *out)
@@ -88,7 +106,7 @@ static size_t drain_late(struct drain *drain, struct output *out)
 	size_t kept = 0, taken = 0;
 
 	for (size_t i = 0; i < drain->late_count; i++) {
-		enum taken got = take(drain, drain->late[i], out);
+		enum taken got = take(drain, &drain->late[i], out);
 
 		if (got == NOT_YET)
 			drain->late[kept++] = drain->late[i];
@@ -131,11 +149,11 @@ size_t drain_ring(struct drain *drain, struct output *out)
 	output_events_begin(out);
 	taken = drain_late(drain, out);
 	while (drain->next < head) {
-		uint64_t position = drain->next++;
-		enum taken got = take(drain, position, out);
+		struct late one = { .position = drain->next++ };
+		enum taken got = take(drain, &one, out);
 
 		if (got == NOT_YET)
-			remember(drain, position);
+			remember(drain, &one);
 		taken += got == TAKEN;
 	}
 	output_events_end(out);

@@ -6,6 +6,7 @@
 #include "observer/record/record.h"
 #include "observer/sites/sites.h"
 #include "observer/symbol/symbol.h"
+#include "observer/symbol/unwind.h"
 
 #include <stdbool.h>
 #include <sys/types.h>
@@ -47,6 +48,7 @@ struct module {
 	enum patch_module kind;
 	struct symbol_info info; /* its strings are those below, or gone */
 	char go_version[64], build_id[128];
+	struct session_go go;
 	struct trace_patch *patch; /* windows that can be patched */
 	size_t patch_count;
 	struct file_site *site; /* every real site, for the run file */
@@ -65,7 +67,8 @@ struct plan {
 	struct session_plan *bytes; /* what goes behind SESSION_PLAN */
 	size_t size;
 	struct loader_plan *program, *interp;
-	int interp_fd; /* -1: there is none */
+	struct module_bytes program_file, interp_file; /* mapped for good */
+	int interp_fd;                                 /* -1: there is none */
 	char *interp_path;
 	char *exe; /* the program's absolute path */
 	struct module module[PATCH_MODULES];
@@ -74,14 +77,53 @@ struct plan {
 bool plan_program(const struct record_options *options, struct plan *plan,
                   struct record_failure *failure);
 
+/* ---- stacks.c ------------------------------------------------------------ */
+
+#define STACKS_GRAINS (TRACE_STACK_ROOM / TRACE_STACK_GRAIN)
+
+struct stacks {
+	struct unwind *unwind;
+	struct trace_session *session;
+	const uint8_t *copies; /* the ring of copies */
+	/* grains given back out of order, at the first of each copy */
+	uint16_t back[STACKS_GRAINS];
+	uint64_t frame[FILE_FRAMES];
+};
+
+bool stacks_open(struct stacks *stacks, struct trace_session *session);
+/* `file` stays mapped from now on. */
+void stacks_module(struct stacks *stacks, const struct module_bytes *file,
+                   const struct file_module *where);
+/* The copy of a slot whose call goes on, out of the ring, for free(); NULL:
+ * none yet. */
+struct stack_copy {
+	uint64_t size;
+	uint8_t bytes[];
+};
+struct stack_copy *stacks_keep(struct stacks *stacks,
+                               const struct ring_slot *slot);
+/* The event's frames, from `kept` or the ring; sets event's frames and flags.
+ */
+const uint64_t *stacks_frames(struct stacks *stacks, struct ring_slot *slot,
+                              const struct stack_copy *kept);
+/* The slot's copy is read. */
+void stacks_release(struct stacks *stacks, const struct ring_slot *slot);
+
 /* ---- drain.c ------------------------------------------------------------- */
+
+/* A position passed over, not done yet. */
+struct late {
+	uint64_t position;
+	struct stack_copy *stack; /* kept */
+};
 
 struct drain {
 	struct trace_session *session;
 	struct ring_slot *slots;
+	struct stacks *stacks;
 	uint64_t prepared; /* slots that have had their first turn */
 	uint64_t next;     /* the first position never looked at */
-	uint64_t *late;    /* positions passed over, not done yet */
+	struct late *late;
 	size_t late_count, late_room;
 	uint64_t events, abandoned, children;
 };
@@ -117,14 +159,17 @@ char *look_maps(const struct proc *proc);
 struct arrivals {
 	uint64_t clock;
 	struct arrival {
-		uint64_t inode, size, used;
+		uint64_t inode, used;
+		struct module_bytes
+			file; /* mapped for good: frames are in it */
 		struct module module;
 	} recent[ARRIVALS];
 };
 
 /* Answers what a thread of the target asks, if one does. */
 void arrive_answer(struct arrivals *arrivals, const struct proc *proc,
-                   struct trace_session *session, struct output *out);
+                   struct trace_session *session, struct stacks *stacks,
+                   struct output *out);
 
 /* ---- pass.c -------------------------------------------------------------- */
 

@@ -6,6 +6,8 @@
  */
 #include "observer/record/internal.h"
 
+#include "observer/symbol/golayout.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -86,6 +88,36 @@ static void copy_string(char *to, size_t room, const char *from)
 		strncpy(to, from, room - 1);
 }
 
+static void set_range(uint64_t *start, uint64_t *size, const uint64_t range[2])
+{
+	*start = range[0];
+	*size = range[1] - range[0];
+}
+
+/* What the shim must know to walk stacks of this Go program. */
+static void read_go(struct module *module, struct symbol_file *symbols)
+{
+	struct session_go *go = &module->go;
+	struct golayout layout;
+
+	if (!module->info.go_text[1])
+		return;
+	set_range(&go->text, &go->text_size, module->info.go_text);
+	set_range(&go->sigtramp, &go->sigtramp_size, module->info.sigtramp);
+	if (!golayout_read(symbols, &layout))
+		return;
+	set_range(&go->systemstack, &go->systemstack_size, layout.systemstack);
+	set_range(&go->marker, &go->marker_size, layout.systemstack_switch);
+	go->tls = layout.g_tls;
+	go->g_m = layout.g_m;
+	go->m_g0 = layout.m_g0;
+	go->m_curg = layout.m_curg;
+	go->sched_sp = layout.sched_sp;
+	go->sched_pc = layout.sched_pc;
+	go->sched_bp = layout.sched_bp;
+	go->bare = !layout.systemstack_has_frame;
+}
+
 /* A file that is no ELF, or of which nothing is known, has no sites: the net
  * carries it. */
 void module_read(struct module *module, const struct module_bytes *file,
@@ -102,6 +134,7 @@ void module_read(struct module *module, const struct module_bytes *file,
 	            module->info.go_version);
 	copy_string(module->build_id, sizeof(module->build_id),
 	            module->info.build_id);
+	read_go(module, symbols);
 	if (find_sites(file, symbols, kind, &result))
 		keep_sites(module, &result);
 	sites_free(&result);

@@ -37,6 +37,7 @@ struct life {
 	struct drain drain;
 	struct proc proc;
 	struct arrivals arrivals;
+	struct stacks stacks;
 	pid_t target;
 	int target_fd; /* pidfd, -1: the kernel has none */
 	uint64_t sample_at, sample_gap, sample_resident;
@@ -227,7 +228,8 @@ static void write_clock(struct life *life)
 
 /* With its absolute path, so that a report can find the file from anywhere. */
 static void write_module(struct life *life, enum patch_module kind,
-                         const struct loader_plan *plan, uint64_t bias,
+                         const struct loader_plan *plan,
+                         const struct module_bytes *file, uint64_t bias,
                          const char *path)
 {
 	const struct file_module module = {
@@ -241,6 +243,7 @@ static void write_module(struct life *life, enum patch_module kind,
 
 	output_block(&life->out, FILE_MODULE, &module, sizeof(module), shown,
 	             strlen(shown) + 1);
+	stacks_module(&life->stacks, file, &module);
 	free(absolute);
 }
 
@@ -370,10 +373,11 @@ static void take_over(struct life *life, int socket_fd, pid_t target)
 
 	receive_fds(life, socket_fd);
 	write_program(life, target);
-	write_module(life, PATCH_PROGRAM, life->plan.program, args[0],
-	             life->plan.exe);
+	write_module(life, PATCH_PROGRAM, life->plan.program,
+	             &life->plan.program_file, args[0], life->plan.exe);
 	if (life->plan.interp)
-		write_module(life, PATCH_INTERP, life->plan.interp, args[3],
+		write_module(life, PATCH_INTERP, life->plan.interp,
+		             &life->plan.interp_file, args[3],
 		             life->plan.interp_path);
 	write_sites(life);
 	drain_ring(&life->drain, &life->out);
@@ -530,7 +534,7 @@ static void watch(struct life *life)
 		size_t taken;
 
 		arrive_answer(&life->arrivals, &life->proc, life->session,
-		              &life->out);
+		              &life->stacks, &life->out);
 		taken = drain_ring(&life->drain, &life->out);
 
 		if (step(life, taken))
@@ -573,6 +577,7 @@ void observe(struct observer *observer)
 	life.options = &options;
 	life.drain = (struct drain){
 		.session = observer->session,
+		.stacks = &life.stacks,
 		.slots = (struct ring_slot *)((char *)observer->session +
 		                              SESSION_RING),
 	};
@@ -585,6 +590,7 @@ void observe(struct observer *observer)
 		refuse(observer->session, &failure);
 	drain_prepare(&life.drain);
 	if (!output_open(&life.out, options.output_fd) ||
+	    !stacks_open(&life.stacks, observer->session) ||
 	    !write_plan(&life, observer->session_fd)) {
 		record_fail(&failure, 125, errno, "cannot write the plan");
 		refuse(observer->session, &failure);

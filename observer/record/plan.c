@@ -39,13 +39,6 @@ static bool map_file(int fd, struct module_bytes *file,
 	return true;
 }
 
-static void unmap_file(struct module_bytes *file)
-{
-	if (file->at)
-		munmap((void *)file->at, file->size);
-	file->at = NULL;
-}
-
 /* In the words of the rule, with the program header at fault. */
 static void explain(struct record_failure *failure,
                     const struct loader_plan *plan, enum loader_error error)
@@ -119,7 +112,7 @@ static bool plan_interp(const struct module_bytes *program, struct plan *plan,
                         struct record_failure *failure)
 {
 	const char *path = interp_path(program, plan->program, failure);
-	struct module_bytes file = { 0 };
+	struct module_bytes *file = &plan->interp_file;
 	enum loader_error error;
 	bool done = false;
 
@@ -129,17 +122,16 @@ static bool plan_interp(const struct module_bytes *program, struct plan *plan,
 	plan->interp = calloc(1, LOADER_PLAN_SIZE(LOADER_PHDRS_MAX));
 	if (!plan->interp_path || !plan->interp) {
 		record_fail(failure, 125, ENOMEM, "cannot be planned");
-	} else if (map_file(plan->interp_fd, &file, failure)) {
-		error = plan_segments(&file, plan->interp);
+	} else if (map_file(plan->interp_fd, file, failure)) {
+		error = plan_segments(file, plan->interp);
 		done = !error;
 		if (error)
 			record_fail(failure, 126, 0, "interpreter %s: %s", path,
 			            loader_strerror(error));
 		else
-			module_read(&plan->module[PATCH_INTERP], &file,
+			module_read(&plan->module[PATCH_INTERP], file,
 			            PATCH_INTERP);
 	}
-	unmap_file(&file);
 	return done;
 }
 
@@ -179,7 +171,6 @@ static size_t plan_bytes(const struct loader_plan *plan)
 /* Header, load plans, patches by module, path: one behind the other. */
 static bool assemble(struct plan *plan, const char *execfn, const char *exe)
 {
-	const struct symbol_info *info = &plan->module[PATCH_PROGRAM].info;
 	size_t at = round8(sizeof(struct session_plan)), patches = 0;
 	struct session_plan *s;
 
@@ -208,16 +199,14 @@ static bool assemble(struct plan *plan, const char *execfn, const char *exe)
 	at = put(plan, at, execfn, strlen(execfn) + 1);
 	s->exe = at;
 	put(plan, at, exe, strlen(exe) + 1);
-	memcpy(s->go_text, info->go_text, sizeof(s->go_text));
-	memcpy(s->sigtramp, info->sigtramp, sizeof(s->sigtramp));
-	memcpy(s->systemstack, info->systemstack, sizeof(s->systemstack));
+	s->go = plan->module[PATCH_PROGRAM].go;
 	return true;
 }
 
 bool plan_program(const struct record_options *options, struct plan *plan,
                   struct record_failure *failure)
 {
-	struct module_bytes file = { 0 };
+	struct module_bytes *file = &plan->program_file;
 	enum loader_error error;
 	bool done = false;
 
@@ -227,20 +216,19 @@ bool plan_program(const struct record_options *options, struct plan *plan,
 		record_fail(failure, 125, ENOMEM, "cannot be planned");
 		return false;
 	}
-	if (!map_file(options->program_fd, &file, failure))
+	if (!map_file(options->program_fd, file, failure))
 		return false;
-	error = plan_segments(&file, plan->program);
+	error = plan_segments(file, plan->program);
 	if (error) {
 		explain(failure, plan->program, error);
 	} else if (!plan->program->interp_size ||
-	           plan_interp(&file, plan, failure)) {
-		module_read(&plan->module[PATCH_PROGRAM], &file, PATCH_PROGRAM);
+	           plan_interp(file, plan, failure)) {
+		module_read(&plan->module[PATCH_PROGRAM], file, PATCH_PROGRAM);
 		plan_vdso(plan);
 		plan->exe = realpath(options->path, NULL);
 		done = plan->exe && assemble(plan, options->path, plan->exe);
 		if (!done)
 			record_fail(failure, 125, ENOMEM, "cannot be planned");
 	}
-	unmap_file(&file);
 	return done;
 }

@@ -12,33 +12,26 @@
 #include "trace/numbers.h"
 
 	.globl	shim, shim_gate, shim_fsgsbase, shim_slots_pointer
-	.globl	shim_pool_pointer, shim_go_text, shim_go_text_size
-	.globl	shim_sigtramp, shim_sigtramp_size, shim_image_size
-	.globl	shim_systemstack, shim_systemstack_size
+	.globl	shim_pool_pointer, shim_image_size, shim_stack_top
 	.hidden	shim, shim_gate, shim_fsgsbase, shim_slots_pointer
-	.hidden	shim_pool_pointer, shim_go_text, shim_go_text_size
-	.hidden	shim_sigtramp, shim_sigtramp_size, shim_image_size
-	.hidden	shim_systemstack, shim_systemstack_size
+	.hidden	shim_pool_pointer, shim_image_size, shim_stack_top
 	.globl	shim_pool, shim_pool_end, shim_stubs, shim_stubs_end
 	.globl	shim_session, shim_reply, shim_slots, shim_image_end, shim_boot_stack
+	.globl	shim_copies
+	.hidden	shim_copies
 	.hidden	shim_pool, shim_pool_end, shim_stubs, shim_stubs_end
 	.hidden	shim_session, shim_reply, shim_slots, shim_image_end, shim_boot_stack
 
 	.bss
 	.p2align 6
 shim:	/* struct shim_state (shim.h) */
-	.set	shim_go_text, shim+0
-	.set	shim_go_text_size, shim+8
-	.set	shim_sigtramp, shim+16
-	.set	shim_sigtramp_size, shim+24
-	.set	shim_systemstack, shim+32
-	.set	shim_systemstack_size, shim+40
-	.set	shim_slots_pointer, shim+48
-	.set	shim_pool_pointer, shim+56
-	.set	shim_gate, shim+64
-	.set	shim_fsgsbase, shim+68
-	.set	shim_image_size, shim+72
-	.skip	128
+	.set	shim_slots_pointer, shim+128
+	.set	shim_pool_pointer, shim+136
+	.set	shim_gate, shim+144
+	.set	shim_fsgsbase, shim+148
+	.set	shim_image_size, shim+152
+	.set	shim_stack_top, shim+184
+	.skip	256
 
 	.p2align 12
 	.skip	16384			/* the boot's stack, grows down */
@@ -57,6 +50,8 @@ shim_reply:
 	.skip	TRACE_SESSION_RING - TRACE_SESSION_REPLY
 shim_slots:
 	.skip	TRACE_RING_SLOTS * TRACE_RING_SLOT_SIZE
+shim_copies:
+	.skip	TRACE_STACK_ROOM + TRACE_STACK_MAX
 	.p2align 12
 shim_image_end:
 

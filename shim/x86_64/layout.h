@@ -23,11 +23,54 @@
 #define EVENT_SP           120
 #define SLOT_RBX           128
 #define SLOT_STUB          136
+#define SLOT_RBP           144
+#define SLOT_R12           152
+#define SLOT_R13           160
+#define SLOT_R14           168
+#define SLOT_R15           176
+#define SLOT_STACK_AT      184
+#define SLOT_STACK_SIZE    192
+#define SLOT_STACK_READY   200
+#define SLOT_STACK_TOP     208
 #define SLOT_FRAME         256
 
 /* struct trace_session (trace/session.h) */
 #define SESSION_HEAD       0x380
 #define SESSION_ORDER      0x3c0
+#define SESSION_STACK_HEAD 0x440
+#define SESSION_STACK_TAIL 0x480
+
+/* struct session_go (trace/session.h), the beginning of struct shim_state */
+#define GO_TEXT             0
+#define GO_TEXT_SIZE        8
+#define GO_SIGTRAMP         16
+#define GO_SIGTRAMP_SIZE    24
+#define GO_SYSTEMSTACK      32
+#define GO_SYSTEMSTACK_SIZE 40
+#define GO_MARKER           48
+#define GO_MARKER_SIZE      56
+#define GO_TLS              64
+#define GO_G_M              72
+#define GO_M_G0             80
+#define GO_M_CURG           88
+#define GO_SCHED_SP         96
+#define GO_SCHED_PC         104
+#define GO_SCHED_BP         112
+#define GO_BARE             120
+
+/* runtime.g: stack.lo and stack.hi (runtime/runtime2.go) */
+#define G_STACK_LOW        0
+#define G_STACK_HIGH       8
+
+/* struct shim_stack (shim.h) */
+#define STACK_KEY          0
+#define STACK_LOW          8
+#define STACK_TOP          16
+#define STACK_ENTRY_SHIFT  5
+#define STACK_KEY_SHIFT    12
+#define STACK_COUNT        1024
+#define STACK_MAIN_MAX     0x4000000 /* the main thread's, at most */
+#define STACK_RISE         0x10000 /* from one Go frame to the next, at most */
 
 /* struct stub_site (shim/stub.h) */
 #define STUB_SITE          0

@@ -22,6 +22,10 @@
 	.globl	record_shifted, record_counted, record_begun, record_saved
 	.globl	record_call, record_called, record_stored, record_commit
 	.globl	record_committed, record_done, record_gone, record_end
+	.globl	record_reserved, record_granted, record_noted
+	.globl	record_yielded, record_given
+	.hidden	record_reserved, record_granted, record_noted
+	.hidden	record_yielded, record_given
 	.hidden	shim_record, record_packing, record_packed, record_taken
 	.hidden	record_shifted, record_counted, record_begun, record_saved
 	.hidden	record_call, record_called, record_stored, record_commit
@@ -63,6 +67,7 @@ record_begun:				/* the slot at rcx is ours */
 	mov	%rsp, EVENT_SP(%rcx)
 	mov	%rbx, SLOT_RBX(%rcx)
 	mov	%r11, SLOT_STUB(%rcx)
+	movq	$0, SLOT_STACK_SIZE(%rcx)
 	mov	%rcx, %rbx
 record_saved:				/* rbx = slot, all is saved in it */
 	mov	%r11, %rax
@@ -85,7 +90,8 @@ record_keyed:
 	orw	$TRACE_FLAG_NET, EVENT_FLAGS(%rbx)
 1:	test	$STUB_FLAG_GO, %ecx
 	jnz	record_walk
-record_walked:
+	jmp	record_copy
+record_described:
 	rdtsc
 	shl	$32, %rdx
 	or	%rdx, %rax
@@ -98,6 +104,7 @@ record_walked:
 	mov	EVENT_ARGS+16(%rbx), %rdx
 	mov	EVENT_ARGS+24(%rbx), %r10
 	mov	EVENT_ARGS+32(%rbx), %r8
+	mov	EVENT_ARGS+40(%rbx), %r9
 	mov	EVENT_CALL(%rbx), %eax
 record_call:
 	syscall
@@ -148,65 +155,201 @@ record_gettid:
 	jmp	record_keyed
 
 	/*
+	 * The stack of a caller in C, copied: from RSP to where the thread
+	 * began, so that every word is the thread's own and can be read.  Where
+	 * that is not known, or the ring of copies is full, C sees to it.
+	 */
+record_copy:				/* rax = key of the thread */
+	mov	shim_stack_top(%rip), %rdi
+	mov	%rdi, %rcx
+	sub	%rsp, %rcx
+	cmp	$STACK_MAIN_MAX, %rcx
+	jb	1f			/* on the main thread's stack */
+	mov	%rax, %rdx
+	shr	$STACK_KEY_SHIFT, %rdx
+	and	$(STACK_COUNT - 1), %edx
+	shl	$STACK_ENTRY_SHIFT, %edx
+	lea	shim_stacks(%rip), %rsi
+	add	%rdx, %rsi
+	cmp	STACK_KEY(%rsi), %rax
+	jne	record_yield
+	mov	STACK_LOW(%rsi), %rdx
+	mov	STACK_TOP(%rsi), %rdi
+	cmp	STACK_KEY(%rsi), %rax	/* still, so the two belong together */
+	jne	record_yield
+	cmp	%rdx, %rsp
+	jb	record_yield
+	mov	%rdi, %rcx
+	sub	%rsp, %rcx
+	jbe	record_yield
+1:	mov	%rdi, SLOT_STACK_TOP(%rbx)
+	mov	$TRACE_STACK_MAX, %edx
+	cmp	%rdx, %rcx
+	cmova	%rdx, %rcx
+	and	$-8, %ecx		/* rcx = bytes to copy */
+	lea	TRACE_STACK_GRAIN-1(%rcx), %rdx
+	and	$-TRACE_STACK_GRAIN, %edx	/* rdx = what they take */
+	mov	shim_session+SESSION_STACK_HEAD(%rip), %rax
+2:	lea	(%rax,%rdx), %rsi
+	mov	%rsi, %rdi
+	sub	shim_session+SESSION_STACK_TAIL(%rip), %rdi
+	cmp	$TRACE_STACK_ROOM, %rdi
+	ja	record_yield
+	lock cmpxchg %rsi, shim_session+SESSION_STACK_HEAD(%rip)
+record_reserved:			/* zero flag: [rax, rax + rdx) is ours */
+	jne	2b
+record_granted:
+	mov	%rax, SLOT_STACK_AT(%rbx)
+	mov	%rcx, SLOT_STACK_SIZE(%rbx)
+record_noted:
+	and	$(TRACE_STACK_ROOM - 1), %eax
+	lea	shim_copies(%rip), %rdi
+	add	%rax, %rdi
+	mov	%rsp, %rsi
+	shr	$3, %ecx
+	cld
+	rep movsq
+	mov	%rbp, SLOT_RBP(%rbx)
+	mov	%r12, SLOT_R12(%rbx)
+	mov	%r13, SLOT_R13(%rbx)
+	mov	%r14, SLOT_R14(%rbx)
+	mov	%r15, SLOT_R15(%rbx)
+	orw	$TRACE_FLAG_COPIED, EVENT_FLAGS(%rbx)
+	mov	EVENT_TURN(%rbx), %rax
+	mov	%rax, SLOT_STACK_READY(%rbx)
+	cmpq	$0, shim+GO_TLS(%rip)
+	je	record_described
+	jmp	record_goroutine
+
+	/*
 	 * The stack of a caller in Go text: the wrappers have no frame, so
 	 * the first return address is at RSP, and RBP is the caller's frame.
 	 *
-	 *   rdi = frame, rsi = where the next address goes, rdx = its end,
-	 *   rax = return address, rcx and r8 and r10: scratch
+	 *   rdi = frame, r8 = the one before it, rax = return address,
+	 *   rsi = where it goes, rdx = where there is no room any more,
+	 *   r9 = 1 while the goroutine's own stack is walked; rcx: scratch
 	 *
 	 * A frame is read only while the return address before it was in Go
-	 * text and while frames rise by less than 64 KiB; systemstack alone
-	 * may lead to another stack.  sigtramp ends it: below it RBP belongs to
-	 * the interrupted code and may be anything.
+	 * text and while frames rise by less than 64 KiB.  systemstack ends it,
+	 * for the goroutine goes on behind it; sigtramp does, for below it RBP
+	 * belongs to the interrupted code and may be anything.
 	 */
 record_walk:
+	xor	%r9d, %r9d
 	lea	SLOT_FRAME(%rbx), %rsi
 	lea	SLOT_FRAME+8*TRACE_MAX_FRAMES(%rbx), %rdx
 	mov	(%rsp), %rax
-	mov	%rax, (%rsi)
-	add	$8, %rsi
-	mov	%rax, %rcx
-	sub	shim_go_text(%rip), %rcx
-	cmp	shim_go_text_size(%rip), %rcx
-	jae	3f
 	mov	%rbp, %rdi
 	mov	%rsp, %r8
-2:	mov	%rdi, %rcx
-	sub	%r8, %rcx		/* rises from r8, by less than 64 KiB? */
-	cmp	$0x10000, %rcx
-	jae	4f
-5:	test	$7, %dil
-	jnz	3f
-	mov	8(%rdi), %rax
-	mov	%rax, %rcx
-	sub	shim_go_text(%rip), %rcx
-	cmp	shim_go_text_size(%rip), %rcx
+1:	mov	%rax, %rcx		/* the address in rax, then the frame at rdi */
+	sub	shim+GO_TEXT(%rip), %rcx
+	cmp	shim+GO_TEXT_SIZE(%rip), %rcx
 	jae	3f
 	cmp	%rdx, %rsi
-	jae	6f
+	jae	4f
 	mov	%rax, (%rsi)
 	add	$8, %rsi
 	mov	%rax, %rcx
-	sub	shim_sigtramp(%rip), %rcx
-	cmp	shim_sigtramp_size(%rip), %rcx
+	sub	shim+GO_SIGTRAMP(%rip), %rcx
+	cmp	shim+GO_SIGTRAMP_SIZE(%rip), %rcx
 	jb	3f
+	sub	shim+GO_SYSTEMSTACK(%rip), %rax
+	cmp	shim+GO_SYSTEMSTACK_SIZE(%rip), %rax
+	jb	3f
+2:	mov	%rdi, %rcx
+	sub	%r8, %rcx
+	cmp	$STACK_RISE, %rcx
+	jae	3f
+	test	$7, %dil
+	jnz	3f
+	mov	8(%rdi), %rax
 	mov	%rdi, %r8
 	mov	(%rdi), %rdi
-	jmp	2b
-4:	/* out of this stack: allowed right behind systemstack only */
-	mov	-8(%rsi), %rcx
-	sub	shim_systemstack(%rip), %rcx
-	cmp	shim_systemstack_size(%rip), %rcx
-	jae	3f
-	cmp	$0x10000, %rdi
-	jae	5b
-	jmp	3f
-6:	orw	$TRACE_FLAG_CUT, EVENT_FLAGS(%rbx)
+	jmp	1b
+4:	orw	$TRACE_FLAG_CUT, EVENT_FLAGS(%rbx)
 3:	lea	SLOT_FRAME(%rbx), %rcx
 	sub	%rcx, %rsi
 	shr	$3, %esi
 	mov	%si, EVENT_FRAMES(%rbx)
-	jmp	record_walked
+	test	%r9d, %r9d
+	jnz	record_described
+	/* fall through */
+
+	/*
+	 * A thread on g0 may run for a goroutine, whose frames follow: from
+	 * g.sched, where systemstack and asmcgocall leave a marker for pc,
+	 * mcall and morestack a pc.
+	 */
+record_goroutine:
+	mov	shim+GO_TLS(%rip), %rcx
+	mov	EVENT_THREAD(%rbx), %rax
+	test	%rcx, %rcx
+	jz	record_described
+	test	%rax, %rax
+	jle	record_described	/* no FS base, or the thread's id */
+	mov	(%rax,%rcx), %rax	/* g */
+	test	%rax, %rax
+	jz	record_described
+	mov	shim+GO_G_M(%rip), %rcx
+	mov	(%rax,%rcx), %rdx	/* m */
+	test	%rdx, %rdx
+	jz	record_described
+	mov	shim+GO_M_G0(%rip), %rcx
+	cmp	(%rdx,%rcx), %rax
+	jne	record_described
+	mov	shim+GO_M_CURG(%rip), %rcx
+	mov	(%rdx,%rcx), %r10	/* curg */
+	test	%r10, %r10
+	jz	record_described
+	mov	shim+GO_SCHED_SP(%rip), %rcx
+	mov	(%r10,%rcx), %r8
+	mov	G_STACK_HIGH(%r10), %rdx
+	mov	G_STACK_LOW(%r10), %rcx
+	sub	%rcx, %rdx
+	mov	%r8, %rsi
+	sub	%rcx, %rsi
+	cmp	%rdx, %rsi		/* sp on the goroutine's stack? */
+	jae	record_described
+	mov	shim+GO_SCHED_BP(%rip), %rcx
+	mov	(%r10,%rcx), %rdi
+	mov	shim+GO_SCHED_PC(%rip), %rcx
+	mov	(%r10,%rcx), %rax
+	movzwl	EVENT_FRAMES(%rbx), %esi
+	lea	SLOT_FRAME(%rbx,%rsi,8), %rsi
+	lea	SLOT_FRAME+8*TRACE_MAX_FRAMES(%rbx), %rdx
+	mov	$1, %r9d
+	mov	%rax, %rcx
+	sub	shim+GO_MARKER(%rip), %rcx
+	cmp	shim+GO_MARKER_SIZE(%rip), %rcx
+	jae	1b
+	cmpq	$0, shim+GO_BARE(%rip)
+	je	2b
+	mov	(%r8), %rax		/* its caller, which has no frame */
+	jmp	1b
+
+	/*
+	 * Given up: the slot goes back unused and C records the call.  As
+	 * between record_stored and record_done, but to the cold way.
+	 */
+record_yield:
+	mov	EVENT_ARGS(%rbx), %rdi
+	mov	EVENT_ARGS+8(%rbx), %rsi
+	mov	EVENT_ARGS+16(%rbx), %rdx
+	mov	EVENT_ARGS+24(%rbx), %r10
+	mov	EVENT_ARGS+32(%rbx), %r8
+	mov	EVENT_ARGS+40(%rbx), %r9
+	mov	SLOT_STUB(%rbx), %r11
+	mov	%r11, %rax
+	shr	$48, %rax
+	shl	$16, %r11
+	shr	$16, %r11
+	movw	$TRACE_FLAG_ABANDONED, EVENT_FLAGS(%rbx)
+	mov	SLOT_RBX(%rbx), %rcx
+	lock incq EVENT_TURN(%rbx)
+record_yielded:				/* the slot is the reader's; rcx = rbx */
+	mov	%rcx, %rbx
+record_given:				/* every register is the program's */
+	jmp	shim_cold
 record_end:
 
 	.section .note.GNU-stack,"",%progbits

@@ -434,11 +434,23 @@ static void answer(long value)
 		die("SETREGS");
 }
 
+/* A step of `rep movs` is one turn of it: the first two stand for all. */
+static int is_one_more_turn(uint64_t rip)
+{
+	static uint64_t last;
+	static int turns;
+
+	turns = rip == last ? turns + 1 : 0;
+	last = rip;
+	return turns > 1;
+}
+
 /* Steps until the k-th instruction of goload's at which `sig` is not blocked,
  * and sends it there.  0: the next int3 came first; -1: the end. */
 static int step_and_send(int sig, long k)
 {
 	int status, pass = 0;
+	uint64_t rip;
 
 	for (;;) {
 		int what;
@@ -455,7 +467,8 @@ static int step_and_send(int sig, long k)
 			pass = WSTOPSIG(status);
 			continue;
 		}
-		if (!goloads(rip_of_child()) || is_blocked(sig))
+		rip = rip_of_child();
+		if (is_one_more_turn(rip) || !goloads(rip) || is_blocked(sig))
 			continue;
 		if (k-- > 0)
 			continue;
