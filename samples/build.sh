@@ -16,6 +16,7 @@
 #   NAME.pie          Go: OUTDIR/go<version>/NAME.pie, -buildmode=pie, no cgo
 #   NAME.cgo          Go, linked with libc; NAME.cgo-pie as PIE, and
 #                     NAME.cgo-static with libc inside
+#   NAME.race         Go: OUTDIR/go<version>/NAME.race, -race, linked with libc
 #
 # GOS names the go commands to use; by default the one on the PATH and
 # Debian's, when they are there.
@@ -116,6 +117,8 @@ go_variants()
 	! asked "$name.cgo-static" ||
 		go_with_libc "$go" "$file.cgo-static" "$name" \
 			-tags netgo,osusergo
+	! asked "$name.race" ||
+		CGO_ENABLED=1 go_build "$go" "$file.race" "$name" -race
 }
 
 go_samples()

@@ -70,13 +70,22 @@
 	"    \"count\": 2,\n" \
 	"    \"lost\": 0,\n" \
 	"    \"net_hits\": 0,\n" \
+	"    \"net_recorded\": 0,\n" \
 	"    \"ambiguous\": 0,\n" \
 	"    \"truncated\": 0,\n" \
 	"    \"abandoned\": 0,\n" \
 	"    \"children\": 0,\n" \
+	"    \"names\": {\n" \
+	"      \"given\": 0,\n" \
+	"      \"agreed\": 0,\n" \
+	"      \"wrong\": []\n" \
+	"    },\n" \
 	"    \"by_call\": {\n" \
 	"      \"mmap\": 2\n" \
-	"    }\n" \
+	"    },\n" \
+	"    \"sites\": 0,\n" \
+	"    \"sites_patched\": 0,\n" \
+	"    \"net_sites\": []\n" \
 	"  },\n" \
 	"  \"ledger\": [\n" \
 	"    {\n" \

@@ -53,6 +53,12 @@ Test(kinds, come_from_the_first_frame_that_has_a_row)
 		  "runtime metadata",
 		  "Go runtime",
 		  "runtime.(*addrRanges).init" },
+		{ { SYSMMAP, SYSALLOC, PERSISTENT }, /* the rest is lost */
+		  RW,
+		  ANON,
+		  "runtime metadata",
+		  "Go runtime",
+		  "runtime.sysMmap.abi0" },
 		{ { SYSMMAP, SYSMAP, GROW, MALLOCGC, MAIN, RTMAIN },
 		  RW,
 		  ANON | MAP_FIXED,
@@ -203,5 +209,83 @@ Test(kinds, count_what_the_kernel_would_join_as_one_mapping)
 	ledger = ledger_of(&run, NULL);
 	cr_expect(eq(u64, ledger->row[0].mappings, 1));
 	cr_expect(eq(u64, ledger->mappings, 1));
+	done(&run, ledger);
+}
+
+/* ---- the names that Go gives -------------------------------------------- */
+
+static void run_name(struct run *run, uint64_t at, uint64_t size,
+                     const char *name)
+{
+	run->flags = TRACE_NAMED;
+	run->frame_count = 10;
+	memset(run->frame, 0, 80);
+	strcpy((char *)run->frame, name);
+	run_call(run, SYS_prctl, 0, 0x53564d41, 0, at, size, 1);
+}
+
+/* Mappings of three kinds, the first under `name`, the others under theirs. */
+static struct ledger *ledger_named(struct run *run, const char *name)
+{
+	STACK(run, SYSMMAP, SYSALLOC, NEWMARK, MALLOCGC);
+	run_mmap(run, SPAN(0, 2), RW, ANON);
+	run_name(run, SPAN(0, 2), name);
+	STACK(run, SYSMMAP, SYSRESERVE, HSYSALLOC, GROW, MALLOCGC);
+	run_mmap(run, SPAN(10, 8), PROT_NONE, ANON);
+	run_name(run, SPAN(10, 8), " Go: heap reservation");
+	STACK(run, SYSMMAP, SYSMAP, GROW, MALLOCGC);
+	run_mmap(run, SPAN(10, 2), RW, ANON | MAP_FIXED);
+	run_name(run, SPAN(10, 2), " Go: heap");
+	STACK(run, SYSMMAP, SYSALLOC, PERSISTENT, HSYSALLOC, GROW);
+	run_mmap(run, SPAN(20, 1), RW, ANON);
+	run_name(run, SPAN(20, 1), " Go: immortal metadata");
+	run_mmap(run, SPAN(30, 1), RW, ANON);
+	run_name(run, SPAN(30, 1), "heap"); /* not Go's word */
+	return ledger_of(run, NULL);
+}
+
+Test(kinds, agree_with_the_names_that_go_gives)
+{
+	struct run run = run_new();
+	struct ledger *ledger = ledger_named(&run, " Go: gc bits");
+
+	cr_expect(eq(u64, ledger->names.given, 4));
+	cr_expect(eq(u64, ledger->names.agreed, 4));
+	cr_expect(eq(sz, ledger->names.wrong_count, 0));
+	done(&run, ledger);
+}
+
+Test(kinds, that_go_names_otherwise_are_listed)
+{
+	struct run run = run_new();
+	struct ledger *ledger = ledger_named(&run, " Go: gc");
+	const struct ledger_wrong *wrong = ledger->names.wrong;
+
+	cr_expect(eq(u64, ledger->names.given, 4));
+	cr_expect(eq(u64, ledger->names.agreed, 3));
+	cr_assert(eq(sz, ledger->names.wrong_count, 1));
+	cr_expect(eq(u64, wrong->start, BASE));
+	cr_expect(eq(u64, wrong->end, BASE + 2 * PAGE));
+	cr_expect(strcmp(wrong->name, "gc") == 0);
+	cr_expect(strcmp(wrong->kind, "gc bits") == 0);
+	cr_expect(strcmp(wrong->place.function, "runtime.newArenaMayUnlock") ==
+	          0);
+	done(&run, ledger);
+}
+
+/* A name alone is neither right nor wrong. */
+Test(kinds, that_only_a_name_knows_are_not_compared)
+{
+	struct run run = run_new();
+	struct ledger *ledger;
+
+	STACK(&run, SYSMMAP, SYSALLOC, NEWTHING, MALLOCGC);
+	run_mmap(&run, SPAN(0, 2), RW, ANON);
+	run_name(&run, SPAN(0, 2), " Go: something new");
+	ledger = ledger_of(&run, NULL);
+	cr_expect(strcmp(ledger->row->kind, "something new") == 0);
+	cr_expect(eq(u64, ledger->names.given, 1));
+	cr_expect(eq(u64, ledger->names.agreed, 0));
+	cr_expect(eq(sz, ledger->names.wrong_count, 0));
 	done(&run, ledger);
 }

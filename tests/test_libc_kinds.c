@@ -308,6 +308,22 @@ Test(libc_kinds, call_no_other_reservation_an_arena)
 	done(&run, ledger);
 }
 
+Test(libc_kinds, know_an_arena_that_the_end_of_the_run_left_unfinished)
+{
+	struct run run = run_new();
+	struct ledger *ledger;
+
+	run_mmap(&run, BASE + MIB, 128 * MIB, PROT_NONE, ANON | MAP_NORESERVE);
+	run.thread = 2;
+	run_mmap(&run, SPAN(200000, 1), RW, ANON);
+	run.thread = 1;
+	run_munmap(&run, BASE + MIB, 63 * MIB);
+	ledger = ledger_of(&run, NULL);
+	expect_row(ledger, "malloc arena", "libc", 65 * MIB);
+	expect_row(ledger, "mapping", "program", PAGE);
+	done(&run, ledger);
+}
+
 /* mallocinit of Go 1.26, through libc: there are no stacks. */
 static void start_go(struct run *run, unsigned missing)
 {
@@ -395,4 +411,368 @@ Test(libc_kinds, believe_a_stack_more_than_a_name)
 	ledger = ledger_of(&run, NULL);
 	expect_row(ledger, "gc bits", "Go runtime", 2 * PAGE);
 	done(&run, ledger);
+}
+
+/* What start_go() leaves out: the first growth of the heap, all in one thread,
+ * `odd` of the sizes changed. */
+static void grow_go(struct run *run, unsigned odd)
+{
+	static const uint64_t sizes[] = { 69648, MIB, 65536, 65536 };
+	uint64_t at = BASE + (1ull << 41), heap = BASE + (1ull << 40);
+
+	for (unsigned i = 0; i < 4; i++, at += 4 * MIB)
+		run_mmap(run, at, sizes[i] + (i == odd ? 2 * PAGE : 0), RW,
+		         ANON);
+	run_mmap(run, at, 1439992, RW, ANON);
+	heap += 128 * MIB;
+	run->thread = 3;
+	run_call(run, SYS_mmap, heap, heap, 64 * MIB, PROT_NONE, ANON, 0);
+	run_mmap(run, at + 4 * MIB, 69648, RW, ANON);
+	run_mmap(run, at + 8 * MIB, 69648, RW, ANON); /* not behind an arena */
+	run->thread = 1;
+}
+
+Test(libc_kinds, know_what_the_heap_needs_by_the_order_of_its_first_growth)
+{
+	struct run run = run_new();
+	struct ledger *ledger;
+
+	run_mmap(&run, BASE - MIB, 64 * PAGE, RW, ANON);
+	start_go(&run, 9);
+	grow_go(&run, 9);
+	ledger = ledger_of(&run, NULL);
+	expect_row(ledger, "runtime metadata", "Go runtime", 64 * PAGE);
+	expect_row(ledger, "heap metadata", "Go runtime", 36 * PAGE);
+	expect_row(ledger, "page alloc index", "Go runtime", MIB);
+	expect_row(ledger, "spans", "Go runtime", 16 * PAGE);
+	expect_row(ledger, "gc bits", "Go runtime", 16 * PAGE);
+	expect_row(ledger, "profiling buckets", "Go runtime", 352 * PAGE);
+	expect_row(ledger, "mapping", "program", 18 * PAGE);
+	done(&run, ledger);
+}
+
+Test(libc_kinds, end_with_the_first_step_that_differs)
+{
+	struct run run = run_new();
+	struct ledger *ledger;
+
+	run_mmap(&run, BASE - MIB, 63 * PAGE, RW, ANON);
+	start_go(&run, 9);
+	grow_go(&run, 1);
+	ledger = ledger_of(&run, NULL);
+	expect_row(ledger, "heap metadata", "Go runtime", 36 * PAGE);
+	expect_row(ledger, "mapping", "program",
+	           (63 + 256 + 2 + 16 + 16 + 18) * PAGE);
+	cr_expect(row_of(ledger, "spans") == NULL);
+	done(&run, ledger);
+}
+
+/* The race detector: what it maps at its shadow's place names the site. */
+Test(libc_kinds, know_the_race_detector_by_its_shadow)
+{
+	static const uint64_t sites[] = { 0x400010, 0x400010, 0x400020 };
+	const uint64_t shadow = 0x200000be0000;
+	struct run run = run_new();
+	struct ledger *ledger;
+
+	for (unsigned i = 0; i < 3; i++)
+		run_put(&run, (struct trace_event){
+				      .call = SYS_mmap,
+				      .site = sites[i],
+				      .result = i ? BASE + i * MIB : shadow,
+				      .args = { i ? 0 : shadow, 2 * PAGE, RW,
+		                                i ? ANON
+		                                  : ANON | MAP_FIXED |
+		                                                MAP_NORESERVE },
+				      .ticket = 2 * i + 1,
+				      .ticket_after = 2 * i + 2,
+			      });
+	ledger = ledger_of(&run, NULL);
+	expect_row(ledger, "sanitizer shadow", "sanitizer", 2 * PAGE);
+	expect_row(ledger, "sanitizer memory", "sanitizer", 2 * PAGE);
+	expect_row(ledger, "mapping", "program", 2 * PAGE);
+	done(&run, ledger);
+}
+
+/* ---- stacks of Go and of C ---------------------------------------------- */
+
+enum mixed_name {
+	C_UNKNOWN = 100,
+	C_MMAP,
+	C_BRK,
+	C_MALLOC,
+	C_FREE,
+	C_PTHREAD,
+	C_TCACHE,
+	C_MINIMAL,
+	C_TLS,
+	C_DLS,
+	C_WORK,
+	C_MAP_SHADOW,
+	CGO_MMAP,
+	CGO_THREAD,
+	CGO_ENTRY,
+	CGO_WORK,
+	GO_RACECALL,
+	GO_RACEMAP,
+	GO_ASMCGOCALL,
+	GO_CGOCALL,
+	GO_CALLCGO,
+	GO_MMAP,
+	GO_SYSTEMSTACK,
+	GO_RESERVE,
+	GO_HEAP,
+	GO_NEWM,
+	GO_C_WORK,
+	GO_MAIN,
+	MIXED_NAMES
+};
+
+static int mixed_namer(void *context, uint64_t address,
+                       struct ledger_place *place)
+{
+	static const char *const names[MIXED_NAMES] = {
+		[C_MMAP] = "mmap64",
+		[C_BRK] = "__brk",
+		[C_MALLOC] = "malloc",
+		[C_FREE] = "free@@GLIBC_2.2.5",
+		[C_PTHREAD] = "pthread_create@GLIBC_2.2.5",
+		[C_TCACHE] = "tcache_init.part.0",
+		[C_MINIMAL] = "__minimal_malloc",
+		[C_TLS] = "_dl_allocate_tls_storage",
+		[C_DLS] = "__dls3",
+		[C_WORK] = "work",
+		[C_MAP_SHADOW] = "__tsan_map_shadow",
+		[CGO_MMAP] = "x_cgo_mmap",
+		[CGO_THREAD] = "_cgo_try_pthread_create",
+		[CGO_ENTRY] = "threadentry",
+		[CGO_WORK] = "_cgo_0c26a3e4_Cfunc_work",
+		[GO_RACECALL] = "racecall",
+		[GO_RACEMAP] = "runtime.racemapshadow",
+		[GO_ASMCGOCALL] = "runtime.asmcgocall.abi0",
+		[GO_CGOCALL] = "runtime.cgocall",
+		[GO_CALLCGO] = "runtime.callCgoMmap",
+		[GO_MMAP] = "runtime.mmap.func1",
+		[GO_SYSTEMSTACK] = "runtime.systemstack.abi0",
+		[GO_RESERVE] = "runtime.sysReserveOS",
+		[GO_HEAP] = "runtime.(*mheap).sysAlloc",
+		[GO_NEWM] = "runtime.newm1",
+		[GO_C_WORK] = "main._Cfunc_work",
+		[GO_MAIN] = "main.main",
+	};
+
+	(void)context;
+	if (address > MIXED_NAMES)
+		address -= 0x1001; /* a site */
+	if (address >= MIXED_NAMES || !names[address])
+		return 0;
+	*place = (struct ledger_place){
+		.function = names[address],
+		.go = address >= GO_RACECALL,
+	};
+	return 1;
+}
+
+/* The ledger of a call from the site `site` with the frames `stack`. */
+static struct ledger *ledger_from(struct run *run, uint64_t site,
+                                  const uint64_t *stack, uint32_t call,
+                                  uint64_t prot, uint64_t flags)
+{
+	enum file_error error;
+
+	*run = run_new();
+	if (call == SYS_brk)
+		run_call(run, TRACE_MAPPED, 0, BASE, 0, RW, ANON,
+		         TRACE_WHAT_BRK);
+	run_stack(run, stack);
+	run_put(run, (struct trace_event){
+			     .call = call,
+			     .site = 0x1000 + site,
+			     .result = call == SYS_brk ? BASE + 4 * PAGE : BASE,
+			     .args = { call == SYS_brk ? BASE + 4 * PAGE : BASE,
+	                               4 * PAGE, prot, flags },
+			     .ticket = 11,
+			     .ticket_after = 12,
+		     });
+	run_end(run, FILE_END_EXITED, 0);
+	run->read = ledger_read(run->bytes, run->size, &error);
+	cr_assert(run->read != NULL);
+	return ledger_build(run->read, mixed_namer, NULL);
+}
+
+#define SHADOWED (ANON | MAP_FIXED | MAP_NORESERVE)
+
+Test(libc_kinds, come_from_stacks_that_go_from_c_to_go)
+{
+	static const struct {
+		uint64_t site, stack[10];
+		uint32_t call;
+		unsigned prot, flags;
+		const char *kind, *owner, *by;
+	} cases[] = {
+		/* the runtime's own, through libc; and without C's names */
+		{ C_MMAP,
+		  { CGO_MMAP, GO_CALLCGO, GO_MMAP, GO_SYSTEMSTACK, GO_RESERVE,
+		    GO_HEAP, GO_MAIN },
+		  SYS_mmap,
+		  PROT_NONE,
+		  ANON,
+		  "heap",
+		  "Go runtime",
+		  "main.main" },
+		{ C_UNKNOWN,
+		  { C_UNKNOWN, GO_ASMCGOCALL, GO_SYSTEMSTACK, GO_RESERVE,
+		    GO_HEAP },
+		  SYS_mmap,
+		  PROT_NONE,
+		  ANON,
+		  "heap",
+		  "Go runtime",
+		  "runtime.(*mheap).sysAlloc" },
+		/* a thread; and where only its flag says so */
+		{ C_MMAP,
+		  { C_UNKNOWN, C_PTHREAD, CGO_THREAD, GO_ASMCGOCALL, GO_NEWM },
+		  SYS_mmap,
+		  PROT_NONE,
+		  ANON,
+		  "thread stack",
+		  "libc",
+		  "pthread_create@GLIBC_2.2.5" },
+		{ C_UNKNOWN,
+		  { C_UNKNOWN, GO_ASMCGOCALL, GO_NEWM },
+		  SYS_mmap,
+		  PROT_NONE,
+		  ANON | MAP_STACK,
+		  "thread stack",
+		  "libc",
+		  "runtime.newm1" },
+		/* its arena: all of malloc's family may need one */
+		{ C_MMAP,
+		  { C_UNKNOWN, C_FREE, CGO_ENTRY },
+		  SYS_mmap,
+		  PROT_NONE,
+		  ANON | MAP_NORESERVE,
+		  "malloc arena",
+		  "libc",
+		  "free@@GLIBC_2.2.5" },
+		{ C_MMAP,
+		  { C_TCACHE, CGO_ENTRY },
+		  SYS_mmap,
+		  PROT_NONE,
+		  ANON | MAP_NORESERVE,
+		  "malloc arena",
+		  "libc",
+		  "tcache_init.part.0" },
+		/* ld.so's own malloc, behind which there is another */
+		{ C_MMAP,
+		  { C_MINIMAL, C_MALLOC, C_TLS },
+		  SYS_mmap,
+		  RW,
+		  ANON,
+		  "TLS",
+		  "libc",
+		  "_dl_allocate_tls_storage" },
+		{ C_UNKNOWN,
+		  { C_UNKNOWN, C_DLS },
+		  SYS_mmap,
+		  RW,
+		  ANON,
+		  "ld.so",
+		  "libc",
+		  "__dls3" },
+		/* C code that Go calls */
+		{ C_MMAP,
+		  { C_UNKNOWN, C_MALLOC, C_WORK, CGO_WORK, GO_ASMCGOCALL,
+		    GO_CGOCALL, GO_C_WORK, GO_MAIN },
+		  SYS_mmap,
+		  RW,
+		  ANON,
+		  "malloc mmap",
+		  "libc",
+		  "work" },
+		{ C_MMAP,
+		  { C_WORK, CGO_WORK, GO_ASMCGOCALL, GO_CGOCALL, GO_C_WORK,
+		    GO_MAIN },
+		  SYS_mmap,
+		  RW,
+		  ANON,
+		  "mapping",
+		  "program",
+		  "work" },
+		{ C_MMAP,
+		  { C_UNKNOWN, CGO_WORK, GO_ASMCGOCALL, GO_CGOCALL, GO_C_WORK,
+		    GO_MAIN },
+		  SYS_mmap,
+		  RW,
+		  ANON,
+		  "mapping",
+		  "program",
+		  "main.main" },
+		/* the race detector, called by what maps the heap */
+		{ C_UNKNOWN,
+		  { C_MAP_SHADOW, GO_RACECALL, GO_RACEMAP, GO_HEAP },
+		  SYS_mmap,
+		  RW,
+		  SHADOWED,
+		  "sanitizer shadow",
+		  "sanitizer",
+		  "__tsan_map_shadow" },
+		{ C_UNKNOWN,
+		  { C_UNKNOWN, GO_RACECALL, GO_RACEMAP, GO_HEAP },
+		  SYS_mmap,
+		  RW,
+		  SHADOWED,
+		  "sanitizer shadow",
+		  "sanitizer",
+		  "racecall" },
+		{ C_UNKNOWN,
+		  { C_UNKNOWN, GO_RACECALL, GO_RACEMAP, GO_HEAP },
+		  SYS_mmap,
+		  RW,
+		  ANON,
+		  "sanitizer memory",
+		  "sanitizer",
+		  "racecall" },
+		/* libc's brk: malloc's, with a frame of it or without any */
+		{ C_BRK,
+		  { C_MALLOC, C_WORK },
+		  SYS_brk,
+		  0,
+		  0,
+		  "brk heap",
+		  "libc",
+		  "work" },
+		{ C_BRK, { 0 }, SYS_brk, 0, 0, "brk heap", "libc", "__brk" },
+		{ C_BRK,
+		  { C_WORK },
+		  SYS_brk,
+		  0,
+		  0,
+		  "brk heap",
+		  "program",
+		  "work" },
+		{ C_WORK, { 0 }, SYS_brk, 0, 0, "brk heap", "program", "work" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct ledger_row *row;
+		struct ledger *ledger;
+		struct run run;
+
+		ledger = ledger_from(&run, cases[i].site, cases[i].stack,
+		                     cases[i].call, cases[i].prot,
+		                     cases[i].flags);
+		cr_assert(eq(sz, ledger->row_count, 1), "%zu", i);
+		row = ledger->row;
+		cr_expect(strcmp(row->kind, cases[i].kind) == 0, "%zu: %s", i,
+		          row->kind);
+		cr_expect(strcmp(row->owner, cases[i].owner) == 0, "%zu: %s", i,
+		          row->owner);
+		cr_assert(eq(sz, row->site_count, 1), "%zu", i);
+		cr_expect(row->site->place.function &&
+		                  strcmp(row->site->place.function,
+		                         cases[i].by) == 0,
+		          "%zu: %s", i, row->site->place.function);
+		done(&run, ledger);
+	}
 }

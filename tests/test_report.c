@@ -237,6 +237,171 @@ Test(report, sends_no_control_codes_of_others_to_the_terminal)
 	done(&run, ledger);
 }
 
+/* ---- whose calls the net carried ----------------------------------------- */
+
+#define LIBRARY  "/lib/libtest.so"
+#define LIB_BIAS (BASE + 200 * PAGE)
+
+/* Code at 0x10 (patched), 0x20 (no room), 0x30 (flags), 0x40 (patched). */
+static void run_library(struct run *run)
+{
+	const struct file_module module = { LIB_BIAS, LIB_BIAS, LIB_BIAS + PAGE,
+		                            PATCH_MODULES };
+	const struct file_site site[] = {
+		{ 0x10, 9, PATCH_MODULES, 1, 5, 0 },
+		{ 0x20, 0, PATCH_MODULES, 5, 0, 0 },
+		{ 0x30, -1, PATCH_MODULES, 6, 0, 0 },
+		{ 0x40, 9, PATCH_MODULES, 1, 5, 0 },
+	};
+
+	run_block(run, FILE_MODULE, &module, sizeof(module), LIBRARY,
+	          sizeof(LIBRARY));
+	run_block(run, FILE_SITES, site, sizeof(site), "", 0);
+}
+
+static void net_call(struct run *run, uint64_t site)
+{
+	run->flags = TRACE_BY_NET;
+	run_put(run, (struct trace_event){ .call = SYS_madvise,
+	                                   .site = site,
+	                                   .ticket = run->ticket++,
+	                                   .tsc = run->tsc });
+}
+
+static int lib_namer(void *context, uint64_t address,
+                     struct ledger_place *place)
+{
+	(void)context;
+	*place = (struct ledger_place){ .function = "read_one",
+		                        .start = LIB_BIAS + 8 };
+	return address < LIB_BIAS + 0x38;
+}
+
+/* The report of a run that ends with this many hits. */
+static char *net_report(struct run *run, uint64_t hits, uint32_t options,
+                        const struct report_style *style)
+{
+	struct file_end end = { .kind = FILE_END_EXITED, .net_hits = hits };
+	struct file_program program;
+	enum file_error error;
+	struct ledger *ledger;
+	char *text;
+
+	run_block(run, FILE_END, &end, sizeof(end), "", 0);
+	run->read = ledger_read(run->bytes, run->size, &error);
+	cr_assert(run->read != NULL);
+	program = *run->read->program;
+	program.options |= options;
+	run->read->program = &program;
+	ledger = ledger_build(run->read, lib_namer, NULL);
+	cr_assert(ledger != NULL);
+	text = text_of(ledger, style);
+	done(run, ledger);
+	return text;
+}
+
+Test(report, says_nothing_of_a_net_that_carried_nothing)
+{
+	struct run run = run_new();
+	char *text;
+
+	run_library(&run);
+	text = net_report(&run, 0, 0, &plain);
+	cr_expect(strstr(text, "carried") == NULL, "%s", text);
+	free(text);
+}
+
+Test(report, names_the_sites_that_the_net_carried)
+{
+	struct run run = run_new();
+
+	run_library(&run);
+	net_call(&run, LIB_BIAS + 0x40);
+	for (int i = 0; i < 2; i++)
+		net_call(&run, LIB_BIAS + 0x20);
+	expect_part(
+		net_report(&run, 3, 0, &plain),
+		"  The net carried 3 calls, all about memory. 2 of 4 sites are "
+		"patched, not these:\n"
+		"             2  read_one+0x18 libtest.so                    "
+		" left to the net: no room for a jump\n"
+		"             1  0x40 libtest.so                             "
+		" not patched: the code in memory was not changed\n\n");
+}
+
+Test(report, names_the_sites_that_calls_without_events_can_be_of)
+{
+	struct run run = run_new();
+
+	run_library(&run);
+	net_call(&run, LIB_BIAS + 0x30);
+	expect_part(
+		net_report(&run, 1000, 0, &plain),
+		"  The net carried 1,000 calls, 1 about memory. Only these are "
+		"counted by site. 2 of 4 sites\n  are patched, not these:\n"
+		"             1  read_one+0x28 libtest.so                    "
+		" left to the net: the flags are read\n"
+		"             -  read_one+0x18 libtest.so                    "
+		" left to the net: no room for a jump\n\n");
+}
+
+Test(report, tells_calls_of_code_in_no_file)
+{
+	struct run run = run_new();
+
+	net_call(&run, 0x1234);
+	expect_part(net_report(&run, 2, 0, &plain),
+	            "  The net carried 2 calls, 1 about memory. The rest came "
+	            "from code that is in no file or was\n  not changed, or "
+	            "from int $0x80.\n"
+	            "             1  0x1234                                  "
+	            "     not patched: in no file, made while the program ran"
+	            "\n");
+	run = run_new();
+	run_library(&run);
+	net_call(&run, LIB_BIAS + 0x50);
+	expect_part(net_report(&run, 1, 0, &plain),
+	            " not patched: no syscall instruction of the file\n");
+}
+
+Test(report, lists_ten_of_many_sites)
+{
+	struct run run = run_new();
+
+	for (uint64_t i = 0; i < 12; i++)
+		net_call(&run, 0x1000 + i);
+	expect_part(net_report(&run, 12, 0, &plain),
+	            "                2 more\n\n");
+}
+
+Test(report, says_that_nothing_was_patched_on_request)
+{
+	struct run run = run_new();
+
+	run_library(&run);
+	net_call(&run, LIB_BIAS + 0x10);
+	expect_part(net_report(&run, 7, SESSION_NO_PATCH, &plain),
+	            "  Nothing was patched, as --patch=none says: the net "
+	            "carried 7 calls.\n\n");
+	run = run_new();
+	run_library(&run);
+	net_call(&run, LIB_BIAS + 0x10);
+	expect_part(net_report(&run, 7, SESSION_NO_PATCH, NULL),
+	            "    \"sites\": 4,\n"
+	            "    \"sites_patched\": 0,\n"
+	            "    \"net_sites\": [\n"
+	            "      {\n"
+	            "        \"module\": \"" LIBRARY "\",\n"
+	            "        \"address\": \"0x7f00000c8010\",\n"
+	            "        \"in_file\": \"0x10\",\n"
+	            "        \"function\": \"read_one\",\n"
+	            "        \"offset\": 8,\n"
+	            "        \"calls\": 1,\n"
+	            "        \"why\": \"not patched: --patch=none\"\n"
+	            "      }\n"
+	            "    ]\n");
+}
+
 Test(report, writes_sizes_for_people)
 {
 	static const struct {

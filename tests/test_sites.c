@@ -443,6 +443,105 @@ Test(sites, moves_only_operands_where_a_jump_table_may_lead)
 	expect(&f.site[0], SITES_NO_ROOM, 0, 0);
 }
 
+Test(sites, moves_what_follows_the_number_where_a_jump_table_may_lead)
+{
+	/* mov $0xcc,%eax; movaps %xmm0,0x190(%rsp), 13 times; syscall; cmp;
+	 * jmp *%rax: musl's sysconf */
+	static const uint8_t head[] = { 0xb8, 0xcc, 0, 0, 0 };
+	static const uint8_t store[] = { 0x0f, 0x29, 0x84, 0x24,
+		                         0x90, 0x01, 0x00, 0x00 };
+	static const uint8_t tail[] = { SYSCALL, CMP_ERROR, 0xff, 0xe0 };
+	const uint64_t starts[] = { BASE };
+	uint8_t bytes[5 + 13 * 8 + 10];
+	memcpy(bytes, head, 5);
+	for (size_t i = 0; i < 13; i++)
+		memcpy(bytes + 5 + 8 * i, store, 8);
+	memcpy(bytes + 5 + 13 * 8, tail, 10);
+	struct found f = find_in(bytes, sizeof(bytes), starts, 1);
+	expect(&f.site[0], SITES_BACKWARD, 8, 0);
+	cr_expect(eq(int, f.site[0].patch.nr, 0xcc));
+}
+
+#define MOV_RAX_RDI 0x48, 0x89, 0xc7 /* mov %rax,%rdi */
+
+/* f: test %edi,%edi; je 1f; ret; 1: syscall; mov %rax,%rdi; then ... */
+#define DIRECT(...)                                                            \
+	FIND(0x85, 0xff, 0x74, 1, RET, SYSCALL, MOV_RAX_RDI, __VA_ARGS__)
+
+Test(sites, knows_a_jump_table_of_the_next_function)
+{
+	/* ret; nop; g: jmp *%rax */
+	struct found f = DIRECT(RET, 0x90, 0xff, 0xe0);
+	expect(&f.site[0], SITES_FORWARD, 0, 3);
+	/* test %eax,%eax; jmp *%rax */
+	f = DIRECT(TEST_EAX, 0xff, 0xe0);
+	expect(&f.site[0], SITES_NO_ROOM, 0, 0);
+	/* test %eax,%eax; jmp out of the function; g: jmp *%rax */
+	f = DIRECT(TEST_EAX, 0xeb, 0x70, 0xff, 0xe0);
+	expect(&f.site[0], SITES_NO_ROOM, 0, 0);
+}
+
+Test(sites, knows_a_call_that_does_not_return)
+{
+	/* call h; nop; g: jmp *%rax; h: hlt */
+	struct found f = DIRECT(0xe8, 3, 0, 0, 0, 0x90, 0xff, 0xe0, 0xf4);
+	expect(&f.site[0], SITES_FORWARD, 0, 3);
+	/* h: ret; then h: nop; ret */
+	f = DIRECT(0xe8, 3, 0, 0, 0, 0x90, 0xff, 0xe0, RET);
+	expect(&f.site[0], SITES_NO_ROOM, 0, 0);
+	f = DIRECT(0xe8, 3, 0, 0, 0, 0x90, 0xff, 0xe0, 0x90, RET);
+	expect(&f.site[0], SITES_NO_ROOM, 0, 0);
+}
+
+/* f: jmp *%rax; nop; g: ...; 1: syscall; mov %rax,%rdi ... */
+#define FRAME(...) FIND(0xff, 0xe0, 0x90, __VA_ARGS__)
+
+Test(sites, knows_a_function_by_its_frame)
+{
+	/* push %rbx; test %edi,%edi; je 1f; pop %rbx; ret; 1: ...; pop; ret */
+	struct found f = FRAME(0x53, 0x85, 0xff, 0x74, 2, 0x5b, RET, SYSCALL,
+	                       MOV_RAX_RDI, 0x5b, RET);
+	expect(&f.site[0], SITES_FORWARD, 0, 3);
+	/* the second return is on another stack */
+	f = FRAME(0x53, 0x85, 0xff, 0x74, 2, 0x5b, RET, SYSCALL, MOV_RAX_RDI,
+	          RET);
+	expect(&f.site[0], SITES_NO_ROOM, 0, 0);
+	/* the frame is gone when it gets to the site */
+	f = FRAME(0x53, 0x5b, 0x85, 0xff, 0x74, 1, RET, SYSCALL, MOV_RAX_RDI,
+	          RET);
+	expect(&f.site[0], SITES_NO_ROOM, 0, 0);
+	/* sub $8,%rsp after the push, and both are undone, or only one is */
+	f = FRAME(0x53, 0x48, 0x83, 0xec, 8, 0x85, 0xff, 0x74, 0, SYSCALL,
+	          MOV_RAX_RDI, 0x48, 0x83, 0xc4, 8, 0x5b, RET);
+	expect(&f.site[0], SITES_FORWARD, 0, 3);
+	f = FRAME(0x53, 0x48, 0x83, 0xec, 8, 0x85, 0xff, 0x74, 0, SYSCALL,
+	          MOV_RAX_RDI, 0x5b, RET);
+	expect(&f.site[0], SITES_NO_ROOM, 0, 0);
+	/* what is behind mov %rdi,%rsp is not known */
+	f = FRAME(0x53, 0x48, 0x89, 0xfc, 0x85, 0xff, 0x74, 0, SYSCALL,
+	          MOV_RAX_RDI, 0x5b, RET);
+	expect(&f.site[0], SITES_NO_ROOM, 0, 0);
+}
+
+/* f: jmp f; g: push %rbp; push %rbx; mov %r8,%rax; syscall; ... */
+#define SAVES(...)                                                             \
+	FIND(0xeb, 0xfe, 0x55, 0x53, 0x4c, 0x89, 0xc0, SYSCALL, __VA_ARGS__)
+
+Test(sites, believes_unreached_code_that_saves_and_restores_registers)
+{
+	struct found f = SAVES(0x5b, 0x5d, RET);
+	expect(&f.site[0], SITES_BACKWARD, 3, 0);
+	/* in the wrong order, too few, one alone, and no return */
+	f = SAVES(0x5d, 0x5b, RET);
+	expect(&f.site[0], SITES_UNPROVEN, 0, 0);
+	f = SAVES(0x5b, RET);
+	expect(&f.site[0], SITES_UNPROVEN, 0, 0);
+	f = SAVES(0x5b, 0x5d, 0xf4);
+	expect(&f.site[0], SITES_UNPROVEN, 0, 0);
+	f = FIND(0xeb, 0xfe, 0x53, 0x4c, 0x89, 0xc0, SYSCALL, 0x5b, RET);
+	expect(&f.site[0], SITES_UNPROVEN, 0, 0);
+}
+
 Test(sites, has_no_place_for_prefixes)
 {
 	/* rex.W syscall */
@@ -498,6 +597,28 @@ Test(sites, finds_a_far_jump_at_every_offset)
 	}
 }
 
+/* mov $0x50f00,%eax and, so many bytes behind it, a jump into its middle: the
+ * pair may be an instruction after all. */
+static enum sites_verdict jumped_into_from(size_t at, int far)
+{
+	const uint64_t starts[] = { BASE };
+	uint8_t bytes[400];
+	int32_t distance = 1 - (int32_t)(at + (far ? 5 : 2));
+	memset(bytes, 0x90, sizeof(bytes));
+	memcpy(bytes, (uint8_t[]){ 0xb8, 0, 0x0f, 0x05, 0 }, 5);
+	bytes[at] = far ? 0xe9 : 0xeb;
+	memcpy(bytes + at + 1, &distance, far ? 4 : 1);
+	return find_in(bytes, sizeof(bytes), starts, 1).site[0].verdict;
+}
+
+Test(sites, sees_a_jump_into_an_instruction_from_far_behind)
+{
+	for (size_t at = 5; at < 127; at++)
+		cr_expect(eq(int, jumped_into_from(at, 0), SITES_UNPROVEN));
+	for (size_t at = 5; at < 390; at++)
+		cr_expect(eq(int, jumped_into_from(at, 1), SITES_UNPROVEN));
+}
+
 Test(sites, survives_every_byte_being_a_pair, .timeout = 10)
 {
 	const size_t size = 1 << 16;
@@ -521,7 +642,8 @@ Test(sites, survives_every_byte_being_a_pair, .timeout = 10)
 Test(sites, names_every_verdict)
 {
 	for (int i = SITES_BACKWARD; i < SITES_VERDICTS; i++)
-		cr_expect(ne(str, (char *)sites_verdict_name(i), (char *)"unknown"));
-	cr_expect(
-		eq(str, (char *)sites_verdict_name(SITES_VERDICTS), (char *)"unknown"));
+		cr_expect(ne(str, (char *)sites_verdict_name(i),
+		             (char *)"unknown"));
+	cr_expect(eq(str, (char *)sites_verdict_name(SITES_VERDICTS),
+	             (char *)"unknown"));
 }

@@ -11,7 +11,7 @@
 
 struct walk {
 	enum manner manner;
-	int persistent;   /* came through persistentalloc */
+	const struct kind_rule *shared; /* of an allocator for many */
 	struct name by;   /* the first frame that is no primitive */
 	struct name user; /* the first behind it that is not the runtime */
 	struct name any;  /* the first that is there */
@@ -25,18 +25,18 @@ static enum manner manner_of(const struct trace_event *event)
 		return ALLOCATES;
 	if ((event->args[2] & (PROT_READ | PROT_WRITE | PROT_EXEC)) == 0)
 		return RESERVES;
-	return event->args[3] & MAP_FIXED ? COMMITS : ALLOCATES;
+	if (!(event->args[3] & MAP_FIXED))
+		return ALLOCATES;
+	return event->args[3] & MAP_NORESERVE ? SHADOWS : COMMITS;
 }
 
-/* persistentalloc's chunks are shared: who needed the next one is its site,
- * but unless that has a row of its own the kind is one for all. */
+/* Some allocators' chunks are shared: who needed the next one is its site, but
+ * unless that has a row of its own the kind is one for all. */
 static const struct kind_rule *persistent_rule(const struct name *name)
 {
-	static const struct kind_rule shared = { .kind = "runtime metadata",
-		                                 .owner = KINDS_GO };
 	const struct kind_rule *rule = kinds_fit(name->rule, PERSISTENT);
 
-	return rule && rule->manner == PERSISTENT ? rule : &shared;
+	return rule && rule->manner == PERSISTENT ? rule : NULL;
 }
 
 static void look_at(struct walk *walk, const struct name *name)
@@ -47,7 +47,8 @@ static void look_at(struct walk *walk, const struct name *name)
 	if (name->group == NAME_UNKNOWN)
 		return;
 	if (name->group == NAME_PRIMITIVE) {
-		walk->persistent |= name->persistent;
+		if (name->rule)
+			walk->shared = name->rule;
 		return;
 	}
 	if (walk->by.address == 0)
@@ -55,26 +56,40 @@ static void look_at(struct walk *walk, const struct name *name)
 	/* Once the program's own code is reached, the runtime is done. */
 	if (!walk->rule &&
 	    !(walk->by.group == NAME_RUNTIME && walk->user.address != 0)) {
-		if (walk->persistent && name->group == NAME_RUNTIME)
-			walk->rule = persistent_rule(name);
-		else
-			walk->rule = kinds_fit(name->rule, walk->manner);
+		walk->rule = walk->shared ? persistent_rule(name)
+		                          : kinds_fit(name->rule, walk->manner);
+		if (walk->rule && walk->shared)
+			walk->by = *name;
 	}
 	if (walk->user.address == 0 && name->group == NAME_PROGRAM &&
 	    !name->rule)
 		walk->user = *name;
 }
 
+/* With what is inlined there, unless it is the inside of a primitive. */
+static void look_through(struct walk *walk, const struct name *name)
+{
+	size_t count = name->group == NAME_PRIMITIVE ? 0 : name->inlined_count;
+
+	for (size_t i = 0; i < count; i++)
+		look_at(walk, &name->inlined[i]);
+	look_at(walk, name);
+}
+
 static struct walk walk_stack(struct kinds *kinds,
                               const struct ledger_event *from)
 {
+	struct names *names = &kinds->names;
 	struct walk walk = { .manner = manner_of(from->event) };
 
+	names_at(names, kinds->run, from);
 	/* The callee looks one byte before: here the site itself is meant. */
 	if (from->event->site)
-		look_at(&walk, names_get(&kinds->names, from->event->site + 1));
+		look_through(&walk, names_get(names, from->event->site + 1));
 	for (unsigned i = 0; i < from->event->frames; i++)
-		look_at(&walk, names_get(&kinds->names, from->frame[i]));
+		look_through(&walk, names_get(names, from->frame[i]));
+	if (!walk.rule)
+		walk.rule = walk.shared;
 	return walk;
 }
 
@@ -149,6 +164,26 @@ static struct claim claim_other(struct kinds *kinds, const struct walk *walk,
 	return plain("mapping", "program");
 }
 
+/* By what the frames say; its kind is NULL when that is nothing. */
+static struct claim claim_framed(const struct kinds *kinds,
+                                 const struct walk *walk,
+                                 const struct space_piece *piece)
+{
+	int carried = walk->any.group == NAME_PRIMITIVE && !walk->any.place.go;
+
+	/* Who calls libc's brk() with nobody behind is its malloc(). */
+	if (piece->what == TRACE_WHAT_BRK)
+		return plain("brk heap",
+		             walk->rule || (carried && !walk->by.address)
+		                     ? KINDS_LIBC
+		                     : "program");
+	if (piece->event == kinds->scavenge)
+		return plain("scavenge index", KINDS_GO);
+	if (walk->rule)
+		return plain(walk->rule->kind, walk->rule->owner);
+	return (struct claim){ 0 };
+}
+
 /* What is known without a frame that says more than mmap; not for what Go's
  * own code has mapped: its frames are all there. */
 static struct claim claim_frameless(struct kinds *kinds,
@@ -179,18 +214,24 @@ static void set_site(struct claim *claim, const struct walk *walk)
 	claim->at_start = walk->at_start;
 }
 
-/* By what is known without a stack, or NULL. */
-static struct claim claim_otherwise(struct kinds *kinds,
-                                    const struct walk *walk,
-                                    const struct space_piece *piece,
-                                    const struct ledger_event *given)
+/* By the frames, else by its name, else by what calls prove. */
+static struct claim claim_known(struct kinds *kinds, const struct walk *walk,
+                                const struct space_piece *piece,
+                                const struct ledger_event *given)
 {
-	struct claim claim = { 0 };
+	struct claim claim = claim_framed(kinds, walk, piece);
+	struct claim named = { 0 };
+	const char *proved;
 
-	if (given)
-		claim = words_given(&kinds->words, given);
-	if (!claim.kind)
+	if (!claim.kind) {
 		claim = claim_frameless(kinds, walk, piece);
+		if (given)
+			named = words_given(&kinds->words, given);
+	}
+	proved = claim.kind;
+	if (named.kind && (!proved || strcmp(proved, named.kind) != 0))
+		claim = named;
+	claim.proved = proved;
 	return claim;
 }
 
@@ -205,17 +246,10 @@ static struct claim claim_call(struct kinds *kinds,
 	if (claim.kind)
 		return claim;
 	walk = walk_stack(kinds, piece->event);
-	if (piece->what == TRACE_WHAT_BRK)
-		claim = plain("brk heap", walk.rule ? KINDS_LIBC : "program");
-	else if (piece->event == kinds->scavenge)
-		claim = plain("scavenge index", KINDS_GO);
-	else if (walk.rule)
-		claim = plain(walk.rule->kind, walk.rule->owner);
-	else
-		claim = claim_otherwise(kinds, &walk, piece, given);
+	claim = claim_known(kinds, &walk, piece, given);
 	if (!claim.kind)
 		claim = claim_other(kinds, &walk, piece);
-	else if (!walk.by.address && piece->what == SPACE_CALL)
+	else if (!walk.by.address && !walk.rule && piece->what == SPACE_CALL)
 		return claim; /* "mmap" would tell nothing */
 	set_site(&claim, &walk);
 	return claim;

@@ -221,9 +221,12 @@ int files_is_loader(const struct files *files, uint64_t site)
 struct word_part files_name(const struct files *files, uint64_t address)
 {
 	size_t i = look_seek(&files->look, address);
-	const struct look_line *line = &files->look.line[i];
+	const struct look_line *line;
 
-	if (i == files->look.count || line->start > address || !is_file(line))
+	if (i == files->look.count)
+		return (struct word_part){ "", 0 };
+	line = &files->look.line[i];
+	if (line->start > address || !is_file(line))
 		return (struct word_part){ "", 0 };
 	return base_name(line->name, line->name_size);
 }

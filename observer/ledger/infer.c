@@ -22,6 +22,9 @@
 #endif
 #define ARCH_SET_FS 0x1002 /* asm/prctl.h */
 
+#define SHADOW     0x200000000000u /* of Go's race detector, see below */
+#define SHADOW_END 0x400000000000u
+
 struct region {
 	uint64_t start, end;
 	const struct ledger_event *from;
@@ -78,9 +81,14 @@ static struct region *add(struct inferred *inferred,
  *   mmap(0, 128M, PROT_NONE, MAP_PRIVATE|MAP_ANONYMOUS|MAP_NORESERVE)
  *   munmap(before), munmap(behind)
  *   mprotect(aligned, 132K, PROT_READ|PROT_WRITE)
+ *
+ * The end of the run may come before that: then all of it is still there.
  */
+#define ARENA (64 * MIB)
+
+/* What the thread does next but to unmap; of `run`'s end: NULL, *cut is 1. */
 static const struct trace_event *next_protect(const struct ledger_run *run,
-                                              size_t i)
+                                              size_t i, int *cut)
 {
 	uint64_t thread = run->event[i].event->thread;
 	size_t end = i + NEAR < run->event_count ? i + NEAR : run->event_count;
@@ -92,6 +100,7 @@ static const struct trace_event *next_protect(const struct ledger_run *run,
 			continue;
 		return event->call == SYS_mprotect ? event : NULL;
 	}
+	*cut = end == run->event_count;
 	return NULL;
 }
 
@@ -99,23 +108,24 @@ static void see_arena(struct inferred *inferred, const struct ledger_run *run,
                       size_t i)
 {
 	const struct trace_event *event = run->event[i].event, *protect;
-	const uint64_t most = 64 * MIB;
-	uint64_t start = (event->result + most - 1) & -most;
+	uint64_t start = (event->result + ARENA - 1) & -ARENA;
 	struct region *region;
+	int cut = 0;
 
 	if (!is_mmap(event, PROT_NONE,
 	             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE) ||
-	    (event->args[1] != 2 * most &&
-	     (event->args[1] != most || start != event->result)))
+	    (event->args[1] != 2 * ARENA &&
+	     (event->args[1] != ARENA || start != event->result)))
 		return;
-	protect = next_protect(run, i);
-	if (!protect || protect->args[0] != start || protect->args[1] > most ||
-	    protect->args[2] != (PROT_READ | PROT_WRITE))
+	protect = next_protect(run, i, &cut);
+	if (!cut && (!protect || protect->args[0] != start ||
+	             protect->args[1] > ARENA ||
+	             protect->args[2] != (PROT_READ | PROT_WRITE)))
 		return;
 	region = add(inferred, &run->event[i], "malloc arena", KINDS_LIBC);
-	if (region) {
+	if (region && !cut) {
 		region->start = start;
-		region->end = start + most;
+		region->end = start + ARENA;
 	}
 }
 
@@ -224,13 +234,36 @@ static const char *by_point(const struct inferred *inferred,
 static const uint64_t levels[LEVELS] = { 128 * KIB, MIB, 8 * MIB, 64 * MIB,
 	                                 512 * MIB };
 
+/*
+ * The first growth of the heap allocates in this order, all in one thread and
+ * by one site: malloc.go, (*mheap).sysAlloc, an index of 4 Mi pointers and the
+ * arena's own metadata; mpagealloc.go, (*pageAlloc).grow, bitmaps of 8,192
+ * chunks; mheap.go, recordspan and newArenaMayUnlock, 64 KiB each.  What is
+ * behind the first that differs is not known.
+ */
+static const struct {
+	uint64_t size; /* 0: by version */
+	const char *kind;
+} growth[] = {
+	{ 32 * MIB, "heap index" },  { 0, "heap metadata" },
+	{ MIB, "page alloc index" }, { 64 * KIB, "spans" },
+	{ 64 * KIB, "gc bits" },
+};
+
+#define GROWTH  (sizeof(growth) / sizeof(growth[0]))
+#define CHUNK   (256 * KIB)   /* malloc.go, persistentChunkSize */
+#define BUCKETS (8 * 179999u) /* mprof.go, buckhashArray */
+
 struct go { /* how far the thread that starts the runtime has come */
-	uint64_t thread;
+	uint64_t thread, site;
+	const struct ledger_event *before; /* the latest mmap */
 	const struct ledger_event *level[LEVELS];
 	size_t count;
-	int summarised; /* all five are there: what comes next? */
-	uint64_t heap;  /* where the heap's next reservation would be */
-	int indexed;
+	int summarised;    /* all five are there: what comes next? */
+	uint64_t heap;     /* where the heap's next reservation would be */
+	size_t grown;      /* steps of its first growth */
+	uint64_t grower;   /* thread that has just reserved an arena */
+	uint64_t metadata; /* of one arena */
 };
 
 static void summary(struct inferred *inferred, struct go *go)
@@ -239,8 +272,30 @@ static void summary(struct inferred *inferred, struct go *go)
 		add(inferred, go->level[i], "page summary", KINDS_GO);
 	go->count = 0;
 	go->summarised = 1;
+	go->site = go->level[0]->event->site;
 	go->heap = 0;
-	go->indexed = 0;
+	go->grown = 0;
+	go->metadata = 0;
+}
+
+/* mmap(0, size, RW): as Go allocates. */
+static int allocates(const struct trace_event *event)
+{
+	return is_mmap(event, PROT_READ | PROT_WRITE,
+	               MAP_PRIVATE | MAP_ANONYMOUS) &&
+	       event->args[0] == 0;
+}
+
+/* malloc.go, mallocinit: the first chunk of persistentalloc's is needed right
+ * before the page summary. */
+static void see_chunk(struct inferred *inferred, const struct go *go,
+                      const struct trace_event *level)
+{
+	const struct trace_event *event = go->before ? go->before->event : NULL;
+
+	if (event && allocates(event) && event->args[1] == CHUNK &&
+	    event->thread == level->thread && event->site == level->site)
+		add(inferred, go->before, "runtime metadata", KINDS_GO);
 }
 
 static int is_level(const struct trace_event *event, size_t level)
@@ -260,6 +315,8 @@ static void see_level(struct inferred *inferred, struct go *go,
 		go->count = 0;
 	if (!is_level(event, go->count))
 		return;
+	if (go->count == 0)
+		see_chunk(inferred, go, event);
 	go->thread = event->thread;
 	go->level[go->count++] = from;
 	if (go->count == LEVELS)
@@ -269,46 +326,88 @@ static void see_level(struct inferred *inferred, struct go *go,
 /*
  * malloc.go, (*mheap).sysAlloc: the heap is reserved at a hint, in units of
  * 64 MiB (heapArenaBytes), each where the one before ended.  The first is the
- * first reservation at a hint behind the page summary, in the same thread; its
- * index, an array of 4 Mi pointers, is mapped right behind it.
+ * first reservation at a hint behind the page summary, in the same thread.
  */
-static void see_heap(struct inferred *inferred, struct go *go,
-                     const struct ledger_event *from)
+static int see_heap(struct inferred *inferred, struct go *go,
+                    const struct ledger_event *from)
 {
 	const struct trace_event *event = from->event;
 	int first = go->heap == 0 && event->thread == go->thread;
 
-	if (!go->summarised || event->call != SYS_mmap)
-		return;
-	if (reserves(event) && event->args[0] == event->result &&
-	    event->args[0] && event->args[1] % (64 * MIB) == 0 &&
-	    event->result % (64 * MIB) == 0 &&
-	    (first || event->result == go->heap)) {
-		add(inferred, from, "heap", KINDS_GO);
-		go->heap = event->result + event->args[1];
-		return;
-	}
-	if (event->thread != go->thread)
-		return;
-	if (first && reserves(event) && event->args[0] == 0 &&
+	if (!reserves(event))
+		return 0;
+	if (first && event->args[0] == 0 &&
 	    (event->args[1] == 8 * MIB || event->args[1] == 512 * MIB)) {
 		add(inferred, from, "scavenge index", KINDS_GO);
-	} else if (go->heap && !go->indexed) {
-		go->indexed = 1;
-		if (is_mmap(event, PROT_READ | PROT_WRITE,
-		            MAP_PRIVATE | MAP_ANONYMOUS) &&
-		    event->args[1] == 32 * MIB)
-			add(inferred, from, "heap index", KINDS_GO);
+		return 1;
+	}
+	if (event->args[0] != event->result || event->args[0] == 0 ||
+	    event->args[1] % (64 * MIB) != 0 ||
+	    event->result % (64 * MIB) != 0 ||
+	    (!first && event->result != go->heap))
+		return 0;
+	add(inferred, from, "heap", KINDS_GO);
+	go->heap = event->result + event->args[1];
+	go->grower = event->thread;
+	return 1;
+}
+
+/* The steps of the first growth; of later ones, an arena's metadata right
+ * behind its reservation.  At last, what only Go's profiles are so large. */
+static void see_growth(struct inferred *inferred, struct go *go,
+                       const struct ledger_event *from)
+{
+	const struct trace_event *event = from->event;
+	uint64_t size = event->args[1];
+
+	if (!go->heap || event->site != go->site || !allocates(event))
+		return;
+	if (size == BUCKETS) {
+		add(inferred, from, "profiling buckets", KINDS_GO);
+	} else if (go->grown < GROWTH && event->thread == go->thread) {
+		if (growth[go->grown].size == 0)
+			go->metadata = size;
+		else if (growth[go->grown].size != size)
+			go->grown = GROWTH;
+		if (go->grown < GROWTH)
+			add(inferred, from, growth[go->grown++].kind, KINDS_GO);
+	} else if (event->thread == go->grower) {
+		go->grower = 0;
+		if (size == go->metadata)
+			add(inferred, from, "heap metadata", KINDS_GO);
 	}
 }
 
 static void see_go(struct inferred *inferred, struct go *go,
                    const struct ledger_event *from)
 {
-	if (from->event->call != SYS_mmap)
+	if (from->event->call != SYS_mmap || trace_failed(from->event->result))
 		return;
-	see_heap(inferred, go, from);
+	if (go->summarised && !see_heap(inferred, go, from))
+		see_growth(inferred, go, from);
 	see_level(inferred, go, from);
+	go->before = from;
+}
+
+/* ---- the race detector -------------------------------------------------- */
+
+/*
+ * compiler-rt, tsan_platform.h: for Go, the shadow of the heap begins at
+ * 0x200000000000, and what is known of each block at 0x300000000000.
+ * MapShadow() maps parts of them at fixed places.  All that the detector has
+ * is mapped by one instruction: sanitizer_linux.cpp, internal_mmap().
+ */
+static void see_shadow(struct inferred *inferred,
+                       const struct ledger_event *from)
+{
+	const struct trace_event *event = from->event;
+
+	if (!is_mmap(event, PROT_READ | PROT_WRITE,
+	             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE) ||
+	    event->result < SHADOW || event->result >= SHADOW_END)
+		return;
+	add(inferred, from, "sanitizer shadow", KINDS_SANITIZER);
+	inferred->sanitizer = event->site;
 }
 
 /* ---- the whole ---------------------------------------------------------- */
@@ -328,8 +427,10 @@ int infer_run(struct inferred *inferred, const struct ledger_run *run)
 	for (size_t i = 0; i < run->event_count; i++) {
 		see_thread(inferred, &run->event[i]);
 		see_arena(inferred, run, i);
-		if (run->go_version)
-			see_go(inferred, &go, &run->event[i]);
+		if (!run->go_version)
+			continue;
+		see_go(inferred, &go, &run->event[i]);
+		see_shadow(inferred, &run->event[i]);
 	}
 	settle_points(inferred);
 	if (inferred->region.count > 0)
@@ -388,6 +489,12 @@ struct claim infer_claim(const struct inferred *inferred,
 		claim.kind = region->kind;
 		claim.owner = region->owner;
 		claim.whole = region->from;
+		return claim;
+	}
+	if (inferred->sanitizer &&
+	    piece->event->event->site == inferred->sanitizer) {
+		claim.kind = "sanitizer memory";
+		claim.owner = KINDS_SANITIZER;
 		return claim;
 	}
 	/* glibc maps all stacks of threads so, also those that wait for one

@@ -15,7 +15,9 @@
  *   infer.c   what sequences of calls prove where there is no stack
  *   words.c   kinds that the run brings along: names of files and mappings
  *   names.c   a memory of names, so that each address is asked for once
+ *   modules.c modules and events -> which file was where, and when
  *   rows.c    pieces -> rows
+ *   net.c     events and the files' sites -> whose calls the net carried
  */
 #ifndef OBSERVER_LEDGER_INTERNAL_H
 #define OBSERVER_LEDGER_INTERNAL_H
@@ -221,22 +223,25 @@ int check_run(struct replay *replay, struct ledger *ledger);
 
 /* ---- names, kinds, rows ------------------------------------------------- */
 
-#define KINDS_GO   "Go runtime"
-#define KINDS_LIBC "libc"
+#define KINDS_GO        "Go runtime"
+#define KINDS_LIBC      "libc"
+#define KINDS_SANITIZER "sanitizer"
 
 enum manner {
 	ANY,
 	RESERVES,   /* no access */
 	ALLOCATES,  /* access, where the kernel likes */
 	COMMITS,    /* access, over a reservation */
-	PERSISTENT, /* through runtime.persistentalloc */
+	PERSISTENT, /* through an allocator for many */
+	SHADOWS,    /* access, at a place of its own, MAP_NORESERVE */
 };
 
 struct kind_rule {
 	const char *function;
 	enum manner manner;
 	const char *kind, *owner;
-	int caused; /* the program's code caused it: that is the site */
+	int caused;        /* the program's code caused it: that is the site */
+	const char *given; /* what Go names it (1.25-), or NULL */
 };
 
 enum name_group {
@@ -246,13 +251,37 @@ enum name_group {
 	NAME_PROGRAM,
 };
 
+/* modules.c: which file's code was where, and when. */
+struct module_span {
+	const struct ledger_module *module; /* NULL: none was there */
+	uint64_t code;        /* where its code begins; 0: it is never unmapped */
+	uint64_t from, until; /* tickets, both included */
+};
+
+struct modules {
+	struct module_span *span;
+	size_t count;
+};
+
+/* 0 when memory is short.  modules_free() in any case. */
+int modules_read(struct modules *modules, const struct ledger_run *run);
+void modules_free(struct modules *modules);
+
+/* What was at `address`, and how long before and behind `order` nothing else
+ * was. */
+struct module_span modules_find(const struct modules *modules, uint64_t address,
+                                uint64_t order);
+
 struct name {
 	uint64_t address; /* 0: an empty place */
+	uint64_t from, until; /* the tickets between which it is this one */
 	struct ledger_place place;
 	const struct kind_rule *rule; /* first row of the table for it */
 	uint8_t group;                /* enum name_group */
-	uint8_t persistent; /* runtime.persistentalloc: shares its chunks */
 	uint8_t start;      /* runtime.schedinit: before the program */
+	/* likewise of place.inlined; their address is the same */
+	struct name *inlined;
+	size_t inlined_count;
 };
 
 struct names {
@@ -260,8 +289,16 @@ struct names {
 	void *context;
 	struct name *name; /* a hash table */
 	size_t count, capacity;
+	const struct ledger_run *run; /* whose modules these are, or NULL */
+	struct modules modules;
+	uint64_t order; /* names_at() */
 	int failed;
 };
+
+/* From now on names are what they were when `from` was recorded.  Before it is
+ * first called, the namer alone knows modules. */
+void names_at(struct names *names, const struct ledger_run *run,
+              const struct ledger_event *from);
 
 /* Never NULL.  The result lives until the next call. */
 const struct name *names_get(struct names *names, uint64_t address);
@@ -280,16 +317,20 @@ struct claim {
 	uint64_t address;          /* of that frame, 0: no one */
 	const struct ledger_event *whole; /* of what it is a part, or NULL */
 	int at_start;
-};
-
-/* words.c: kinds that are made up. */
-struct words {
-	struct vector list; /* of char * */
+	const char *proved; /* the kind without its name; NULL: not known */
 };
 
 struct word_part { /* not NUL-terminated */
 	const char *text;
 	size_t size;
+};
+
+/* Does a mapping of this kind get this name from Go? */
+int kinds_agree(const char *kind, struct word_part given);
+
+/* words.c: kinds that are made up. */
+struct words {
+	struct vector list; /* of char * */
 };
 
 /* "<before><part><behind>", once; NULL when there are too many. */
@@ -300,6 +341,9 @@ const char *words_make(struct words *words, const char *before,
  * nothing. */
 struct claim words_given(struct words *words, const struct ledger_event *from);
 int words_is_state(const struct ledger_event *from);
+
+/* What Go has named it, without "Go: "; of size 0 when it was not Go. */
+struct word_part words_of_go(const struct ledger_event *from);
 
 /* files.c: files and libraries, by the last look. */
 struct library {
@@ -331,6 +375,7 @@ struct claim files_claim_library(struct files *files, struct words *words,
 struct inferred {
 	struct vector region; /* ranges that are known, by their event */
 	struct vector point;  /* where threads' own areas are, by address */
+	uint64_t sanitizer;   /* the site of the race detector, or 0 */
 	int failed;
 };
 
@@ -363,5 +408,8 @@ struct claim kinds_claim(struct kinds *kinds, const struct space_piece *piece,
 /* Rows of what is in the space; 0 when memory is short. */
 int rows_build(struct ledger *ledger, const struct replay *replay,
                ledger_namer *namer, void *context);
+
+/* The sites and whose calls the net carried; 0 when memory is short. */
+int net_build(struct ledger *ledger, ledger_namer *namer, void *context);
 
 #endif

@@ -94,6 +94,7 @@ static int count_events(struct ledger *ledger)
 		count[event->call < NUMBERS ? event->call : NUMBERS - 1]++;
 	}
 	ledger->abandoned = run->abandoned_count;
+	ledger->net_recorded = ledger->net_hits;
 	if (run->end) { /* knows also what left no event */
 		ledger->lost = run->end->lost;
 		ledger->net_hits = run->end->net_hits;
@@ -110,7 +111,8 @@ static int build(struct ledger *ledger, struct replay *replay,
 {
 	return replay_run(replay, ledger->run) && check_run(replay, ledger) &&
 	       rows_build(ledger, replay, namer, context) &&
-	       trend_finish(&replay->trend, ledger) && count_events(ledger);
+	       trend_finish(&replay->trend, ledger) && count_events(ledger) &&
+	       net_build(ledger, namer, context);
 }
 
 struct ledger *ledger_build(const struct ledger_run *run, ledger_namer *namer,
@@ -143,8 +145,10 @@ void ledger_free(struct ledger *ledger)
 		free(ledger->word[i]);
 	free(ledger->word);
 	free(ledger->own);
+	free(ledger->names.wrong);
 	free(ledger->range);
 	free(ledger->point);
 	free(ledger->call);
+	free(ledger->net_site);
 	free(ledger);
 }

@@ -7,6 +7,7 @@
  *   check.c    the range map against the kernel's map
  *   rows.c     ranges -> rows of the account
  *   kinds.c    the table from stacks to kinds and owners
+ *   net.c      the sites whose calls the net carried
  *   internal.h the whole way, with the smaller files
  *
  * Built from events, plus what the kernel made before and without them (the
@@ -42,6 +43,13 @@ struct ledger_module {
 	const char *path;
 };
 
+/* The syscall sites of one file, by address. */
+struct ledger_sites {
+	const struct file_site *site;
+	size_t count;
+	const char *path; /* as that of its module; "[vdso]" */
+};
+
 struct ledger_run {
 	const struct file_program
 		*program; /* never NULL; 0s when it is missing */
@@ -61,8 +69,8 @@ struct ledger_run {
 	size_t sample_count;
 	const struct file_resident *resident;
 	size_t resident_count;
-	const struct file_site *site;
-	size_t site_count;
+	struct ledger_sites *sites;
+	size_t sites_count;
 	const struct file_end *end; /* NULL: the run was cut short */
 	struct file_clock first, last;
 	uint64_t page_size;
@@ -88,10 +96,19 @@ struct ledger_place {
 	const char *file;     /* or NULL */
 	int line;
 	int go;
+	uint64_t start; /* of the function, in the target; 0: not known */
+	/* of run->module, the one that held the address when it mattered; the
+	 * ledger fills it in before it asks.  NULL: not known */
+	const struct ledger_module *module;
+	/* the functions whose code was inlined at the address, innermost first;
+	 * file and line above are those of the outermost's call */
+	const struct ledger_place *inlined;
+	size_t inlined_count;
 };
 
 /* Names an address of the target (a return address: the callee looks one byte
- * before).  Returns 0 when unknown.  Strings must outlive the ledger. */
+ * before).  Returns 0 when unknown.  Strings, and what is inlined, must outlive
+ * the ledger. */
 typedef int ledger_namer(void *context, uint64_t address,
                          struct ledger_place *place);
 
@@ -134,6 +151,33 @@ struct ledger_call {
 	uint64_t count;
 };
 
+/* A mapping whose name, given by Go, is not one of its kind. */
+struct ledger_wrong {
+	uint64_t start, end;
+	const char *name; /* or NULL */
+	const char *kind;
+	struct ledger_place place;
+};
+
+/* Names that Go gave to its mappings (1.25-), against the kinds that frames and
+ * sequences of calls have proved without them. */
+struct ledger_names {
+	uint64_t given, agreed; /* pieces */
+	struct ledger_wrong *wrong;
+	size_t wrong_count;
+};
+
+/* A site whose calls the net carried, or may have carried: calls that are not
+ * about memory leave no event, and are only counted all together. */
+struct ledger_net_site {
+	const char *path; /* of the file, NULL: in none */
+	uint64_t address; /* in the target */
+	uint64_t in_file; /* in the file, as `goload inspect` has it */
+	struct ledger_place place;
+	uint64_t calls; /* recorded */
+	uint8_t how;    /* file_site.how; 0: not among the file's sites */
+};
+
 struct ledger {
 	const struct ledger_run *run;
 	/* totals, bytes.  target + goload + unexplained = vm_size,
@@ -147,8 +191,15 @@ struct ledger {
 	uint64_t abandoned;
 	struct ledger_call *call;
 	size_t call_count;
+	/* syscall sites of all files; with a window that was patched */
+	uint64_t sites, sites_patched;
+	uint64_t net_recorded; /* of net_hits, those that are events */
+	/* most calls first; without calls: all that can have made the others */
+	struct ledger_net_site *net_site;
+	size_t net_site_count;
 	struct ledger_row *row; /* most bytes first */
 	size_t row_count;
+	struct ledger_names names;
 	char **word; /* kinds that only this run has */
 	size_t word_count;
 	struct ledger_own *own;

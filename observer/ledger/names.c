@@ -1,20 +1,23 @@
 /*
  * A memory of names.  A million calls come from a few hundred places: each
- * address is asked for, and judged by the table of kinds, once.
+ * address is asked for, and judged by the table of kinds, once; or once for
+ * each of the libraries that were there one after the other.
  */
 #include "observer/ledger/internal.h"
 
 #include <stdlib.h>
 
 static struct name *place_of(struct name *table, size_t capacity,
-                             uint64_t address)
+                             uint64_t address, uint64_t order)
 {
 	size_t i = (address * 0x9e3779b97f4a7c15u) >> 20;
 
 	for (;; i++) {
 		struct name *name = &table[i & (capacity - 1)];
 
-		if (name->address == address || name->address == 0)
+		if (name->address == 0 ||
+		    (name->address == address && order >= name->from &&
+		     order <= name->until))
 			return name;
 	}
 }
@@ -26,19 +29,64 @@ static int grow(struct names *names)
 
 	if (!table)
 		return 0;
-	for (size_t i = 0; i < names->capacity; i++)
-		if (names->name[i].address)
-			*place_of(table, capacity, names->name[i].address) =
-				names->name[i];
+	for (size_t i = 0; i < names->capacity; i++) {
+		const struct name *name = &names->name[i];
+
+		if (name->address)
+			*place_of(table, capacity, name->address, name->from) =
+				*name;
+	}
 	free(names->name);
 	names->name = table;
 	names->capacity = capacity;
 	return 1;
 }
 
+void names_at(struct names *names, const struct ledger_run *run,
+              const struct ledger_event *from)
+{
+	if (!names->run) {
+		names->run = run;
+		names->failed |= !modules_read(&names->modules, run);
+	}
+	names->order = from->event->ticket;
+}
+
+/* Where libraries come and go and none is, no file's name is right. */
+static int ask(struct names *names, struct name *name,
+               const struct module_span *there)
+{
+	int gone = !there->module &&
+	           (there->from > 0 || there->until < UINT64_MAX);
+
+	name->place.module = there->module;
+	return !gone && names->namer &&
+	       names->namer(names->context, name->address, &name->place);
+}
+
+static void tell_inlined(struct names *names, struct name *name)
+{
+	size_t count = name->place.inlined_count;
+
+	if (count == 0)
+		return;
+	name->inlined = calloc(count, sizeof(*name->inlined));
+	if (!name->inlined) {
+		names->failed = 1;
+		return;
+	}
+	name->inlined_count = count;
+	for (size_t i = 0; i < count; i++) {
+		name->inlined[i].address = name->address;
+		name->inlined[i].place = name->place.inlined[i];
+		kinds_tell(&name->inlined[i]);
+	}
+}
+
 const struct name *names_get(struct names *names, uint64_t address)
 {
 	static const struct name unknown;
+	struct module_span there;
 	struct name *name;
 
 	if (address == 0)
@@ -47,20 +95,28 @@ const struct name *names_get(struct names *names, uint64_t address)
 		names->failed = 1;
 		return &unknown;
 	}
-	name = place_of(names->name, names->capacity, address);
+	name = place_of(names->name, names->capacity, address, names->order);
 	if (name->address)
 		return name;
 	names->count++;
-	name->address = address;
-	if (!names->namer ||
-	    !names->namer(names->context, address, &name->place))
+	there = modules_find(&names->modules, address - 1, names->order);
+	*name = (struct name){
+		.address = address,
+		.from = there.from,
+		.until = there.until,
+	};
+	if (!ask(names, name, &there))
 		name->place = (struct ledger_place){ 0 };
 	kinds_tell(name);
+	tell_inlined(names, name);
 	return name;
 }
 
 void names_free(struct names *names)
 {
+	for (size_t i = 0; i < names->capacity; i++)
+		free(names->name[i].inlined);
 	free(names->name);
+	modules_free(&names->modules);
 	*names = (struct names){ 0 };
 }

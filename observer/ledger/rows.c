@@ -26,7 +26,7 @@ struct build {
 	struct kinds kinds;
 	struct item *item; /* in order of address */
 	size_t count;
-	struct vector rows, own, makers;
+	struct vector rows, own, makers, wrong;
 	size_t last_row;
 	int failed;
 };
@@ -190,6 +190,39 @@ static void add_maker(struct build *build, const struct claim *claim,
 	};
 }
 
+/* The name that Go gave, against what was proved without it. */
+static void add_name(struct build *build, const struct item *item,
+                     const struct claim *claim)
+{
+	struct ledger_names *names = &build->ledger->names;
+	struct word_part name = { "", 0 };
+	struct ledger_wrong *wrong;
+
+	if (item->given)
+		name = words_of_go(item->given);
+	if (name.size == 0)
+		return;
+	names->given++;
+	if (!claim->proved)
+		return;
+	if (kinds_agree(claim->proved, name)) {
+		names->agreed++;
+		return;
+	}
+	wrong = vector_add(&build->wrong, sizeof(*wrong));
+	if (!wrong) {
+		build->failed = 1;
+		return;
+	}
+	*wrong = (struct ledger_wrong){
+		.start = item->piece.start,
+		.end = item->piece.end,
+		.kind = claim->proved,
+		.name = words_make(&build->kinds.words, "", name, ""),
+		.place = claim->place,
+	};
+}
+
 static void add_target(struct build *build, size_t index)
 {
 	struct item *item = &build->item[index];
@@ -214,6 +247,7 @@ static void add_target(struct build *build, size_t index)
 	    item[-1].whole != item->whole)
 		row->makes++;
 	add_maker(build, &claim, item->row, size);
+	add_name(build, item, &claim);
 }
 
 static const char *own_kind(unsigned what)
@@ -359,6 +393,8 @@ static void hand_over(struct build *build)
 	ledger->row_count = build->rows.count;
 	ledger->own = build->own.item;
 	ledger->own_count = build->own.count;
+	ledger->names.wrong = build->wrong.item;
+	ledger->names.wrong_count = build->wrong.count;
 	ledger->word = build->kinds.words.list.item;
 	ledger->word_count = build->kinds.words.list.count;
 	if (ledger->row_count > 0)

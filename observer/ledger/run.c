@@ -102,6 +102,7 @@ static int sort_events(struct ledger_run *run, struct vector *events)
 struct reading {
 	struct ledger_run *run;
 	struct vector events, modules, looks, samples;
+	struct vector sites; /* of struct ledger_sites */
 	int failed; /* memory is short */
 };
 
@@ -241,6 +242,50 @@ static void read_samples(struct reading *reading, const uint8_t *payload,
 	}
 }
 
+/* A library's sites stand behind its module; of the others there is one. */
+static const char *path_of_sites(const struct reading *reading, uint8_t kind)
+{
+	const struct ledger_module *module = reading->modules.item;
+	size_t count = reading->modules.count;
+
+	if (kind == PATCH_VDSO)
+		return "[vdso]";
+	if (kind >= PATCH_MODULES)
+		return count ? module[count - 1].path : NULL;
+	for (size_t i = 0; i < count; i++)
+		if (module[i].module->kind == kind)
+			return module[i].path;
+	return NULL;
+}
+
+static int is_known(const struct reading *reading, const char *path)
+{
+	const struct ledger_sites *sites = reading->sites.item;
+
+	for (size_t i = 0; i < reading->sites.count; i++)
+		if (strcmp(sites[i].path, path) == 0)
+			return 1;
+	return 0;
+}
+
+static void read_sites(struct reading *reading, const uint8_t *payload,
+                       uint64_t size)
+{
+	const struct file_site *site = (const void *)payload;
+	size_t count = size / sizeof(*site);
+	const char *path = count ? path_of_sites(reading, site->module) : NULL;
+	struct ledger_sites *sites;
+
+	if (!path || is_known(reading, path))
+		return;
+	sites = vector_add(&reading->sites, sizeof(*sites));
+	if (!sites) {
+		reading->failed = 1;
+		return;
+	}
+	*sites = (struct ledger_sites){ site, count, path };
+}
+
 static void read_block(struct reading *reading, const struct file_block *block,
                        const uint8_t *payload)
 {
@@ -270,8 +315,7 @@ static void read_block(struct reading *reading, const struct file_block *block,
 		run->resident_count = block->size / sizeof(*run->resident);
 		break;
 	case FILE_SITES:
-		run->site = (const void *)payload;
-		run->site_count = block->size / sizeof(*run->site);
+		read_sites(reading, payload, block->size);
 		break;
 	case FILE_END:
 		if (block->size >= sizeof(*run->end))
@@ -307,6 +351,8 @@ static int settle(struct reading *reading)
 	run->look_count = reading->looks.count;
 	run->sample = reading->samples.item;
 	run->sample_count = reading->samples.count;
+	run->sites = reading->sites.item;
+	run->sites_count = reading->sites.count;
 	if (!run->program)
 		run->program = &none;
 	if (!run->path)
@@ -352,6 +398,7 @@ void ledger_run_free(struct ledger_run *run)
 	free(run->module);
 	free(run->look);
 	free(run->sample);
+	free(run->sites);
 	free(run);
 }
 

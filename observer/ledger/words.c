@@ -113,3 +113,12 @@ int words_is_state(const struct ledger_event *from)
 
 	return starts(name, "Go: used") || starts(name, "Go: unused");
 }
+
+struct word_part words_of_go(const struct ledger_event *from)
+{
+	struct word_part name = given_name(from);
+
+	if (!starts(name, "Go: "))
+		return (struct word_part){ "", 0 };
+	return (struct word_part){ name.text + 4, name.size - 4 };
+}

@@ -4,6 +4,7 @@
  *   text.c   the screen: headline, explanation, then
  *   table.c  its table and totals
  *   chart.c  its three lines over time
+ *   net.c    whose calls the net carried
  *   json.c   the document
  *   compare.c  two ledgers side by side: screen and document
  *   units.c  sizes, counts, durations and signals in words
@@ -39,9 +40,16 @@ struct screen {
 /* "1": bold and so on, "0": off; nothing when there are no colours. */
 void screen_colour(const struct screen *screen, const char *code);
 
+/* Whether --patch=none was asked for; why a site was left to the net: in the
+ * words of `goload inspect` where it says so, too. */
+int net_no_patching(const struct ledger *ledger);
+const char *net_why(const struct ledger *ledger,
+                    const struct ledger_net_site *site);
+
 int row_is_go(const struct ledger_row *row);
 
 void table_print(const struct screen *screen);
+void net_print(const struct screen *screen);
 void chart_print(FILE *out, const struct ledger *ledger,
                  const struct report_style *style, int indent);
 

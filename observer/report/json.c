@@ -208,20 +208,71 @@ static void write_totals(struct writer *writer, const struct ledger *ledger)
 	close_level(writer, '}');
 }
 
+static void write_net_site(struct writer *writer, const struct ledger *ledger,
+                           const struct ledger_net_site *site)
+{
+	const struct ledger_place *place = &site->place;
+
+	item_open(writer);
+	key_text(writer, "module", site->path);
+	key_address(writer, "address", site->address);
+	if (site->path)
+		key_address(writer, "in_file", site->in_file);
+	else
+		key_null(writer, "in_file");
+	key_text(writer, "function", place->function);
+	if (place->function && site->address >= place->start)
+		key_number(writer, "offset", site->address - place->start);
+	else
+		key_null(writer, "offset");
+	key_number(writer, "calls", site->calls);
+	key_text(writer, "why", net_why(ledger, site));
+	close_level(writer, '}');
+}
+
+static void write_names(struct writer *writer, const struct ledger_names *names)
+{
+	key_open(writer, "names", '{');
+	key_number(writer, "given", names->given);
+	key_number(writer, "agreed", names->agreed);
+	key_open(writer, "wrong", '[');
+	for (size_t i = 0; i < names->wrong_count; i++) {
+		const struct ledger_wrong *wrong = &names->wrong[i];
+
+		item_open(writer);
+		key_address(writer, "start", wrong->start);
+		key_address(writer, "end", wrong->end);
+		key_text(writer, "name", wrong->name);
+		key_text(writer, "kind", wrong->kind);
+		key_text(writer, "function", wrong->place.function);
+		close_level(writer, '}');
+	}
+	close_level(writer, ']');
+	close_level(writer, '}');
+}
+
 static void write_events(struct writer *writer, const struct ledger *ledger)
 {
 	key_open(writer, "events", '{');
 	key_number(writer, "count", ledger->events);
 	key_number(writer, "lost", ledger->lost);
 	key_number(writer, "net_hits", ledger->net_hits);
+	key_number(writer, "net_recorded", ledger->net_recorded);
 	key_number(writer, "ambiguous", ledger->ambiguous);
 	key_number(writer, "truncated", ledger->truncated);
 	key_number(writer, "abandoned", ledger->abandoned);
 	key_number(writer, "children", ledger->children);
+	write_names(writer, &ledger->names);
 	key_open(writer, "by_call", '{');
 	for (size_t i = 0; i < ledger->call_count; i++)
 		key_number(writer, ledger->call[i].name, ledger->call[i].count);
 	close_level(writer, '}');
+	key_number(writer, "sites", ledger->sites);
+	key_number(writer, "sites_patched", ledger->sites_patched);
+	key_open(writer, "net_sites", '[');
+	for (size_t i = 0; i < ledger->net_site_count; i++)
+		write_net_site(writer, ledger, &ledger->net_site[i]);
+	close_level(writer, ']');
 	close_level(writer, '}');
 }
 

@@ -1,6 +1,6 @@
 /*
  * The ledger on one screen: what ran, what it comes to in words, the table,
- * and how it came about over time.
+ * whose calls went unpatched, and how it came about over time.
  */
 #include "observer/report/internal.h"
 
@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define RANGES 12 /* unexplained ranges that are listed */
+#define WIDTH  92 /* of the sentences where the terminal is wider */
 
 void screen_colour(const struct screen *screen, const char *code)
 {
@@ -231,29 +232,6 @@ static void explain_check(FILE *out, const struct ledger *ledger)
 		      out);
 }
 
-/* Words of `text`, in lines of at most `width` columns. */
-static void print_wrapped(FILE *out, const char *text, int width)
-{
-	int column = 0;
-
-	while (*text) {
-		int size = (int)strcspn(text, " ");
-
-		if (column > 0 && column + 1 + size > width) {
-			putc('\n', out);
-			column = 0;
-		}
-		if (column == 0)
-			column = fprintf(out, "%*s", SCREEN_INDENT, "");
-		else
-			column += fprintf(out, " ");
-		column += fprintf(out, "%.*s", size, text);
-		text += size;
-		text += strspn(text, " ");
-	}
-	putc('\n', out);
-}
-
 static void print_ranges(FILE *out, const struct ledger *ledger)
 {
 	char text[UNITS_TEXT];
@@ -286,8 +264,8 @@ static void print_explanation(const struct screen *screen)
 	explain_libc(words, screen->ledger);
 	explain_check(words, screen->ledger);
 	if (fclose(words) == 0)
-		print_wrapped(screen->out, text,
-		              width > 0 && width < 92 ? width : 92);
+		units_wrap(screen->out, text, SCREEN_INDENT,
+		           width > 0 && width < WIDTH ? width : WIDTH);
 	free(text);
 	print_ranges(screen->out, screen->ledger);
 	putc('\n', screen->out);
@@ -305,5 +283,6 @@ void report_text(FILE *out, const struct ledger *ledger,
 	print_headline(&screen);
 	print_explanation(&screen);
 	table_print(&screen);
+	net_print(&screen);
 	chart_print(out, ledger, style, SCREEN_INDENT);
 }

@@ -7,6 +7,9 @@
 
 enum {
 	LONGEST = 15, /* bytes of any instruction */
+	PUSH = 0x50,  /* opcodes, with a register in their last bits */
+	POP = 0x58,
+	SAVED = 8, /* registers that a function saves at most */
 };
 
 int code_stops(const ZydisDecodedInstruction *head)
@@ -61,32 +64,72 @@ static int is_evidence(const struct code *code, const ZydisDecoder *decoder,
 	return i < code->start_count && code->starts[i] == to;
 }
 
+/* push or pop of a register: its number, or -1. */
+static int stacked(const ZydisDecodedInstruction *head, uint8_t opcode)
+{
+	if (head->opcode_map != ZYDIS_OPCODE_MAP_DEFAULT ||
+	    (head->opcode & 0xf8) != opcode)
+		return -1;
+	return (head->opcode & 7) + 8 * head->raw.rex.B;
+}
+
+/*
+ * A run that saves registers, and before it returns takes the same ones back in
+ * the reverse order: nor has data that.
+ */
+static int keeps_registers(const struct code *code, const ZydisDecoder *decoder,
+                           size_t from, size_t to)
+{
+	int saved[SAVED], depth = 0, restored = 0;
+	ZydisDecodedInstruction head;
+
+	for (size_t at = from; at < to; at += head.length) {
+		if (ZYAN_FAILED(ZydisDecoderDecodeInstruction(
+			    decoder, NULL, code->bytes + at, code->size - at,
+			    &head)))
+			return 0;
+		if (stacked(&head, PUSH) >= 0) {
+			if (restored || depth == SAVED)
+				return 0;
+			saved[depth++] = stacked(&head, PUSH);
+		} else if (stacked(&head, POP) >= 0) {
+			if (!depth || saved[--depth] != stacked(&head, POP))
+				return 0;
+			restored++;
+		}
+	}
+	return head.mnemonic == ZYDIS_MNEMONIC_RET && depth == 0 &&
+	       restored > 1;
+}
+
+static int has_evidence(const struct code *code, const ZydisDecoder *decoder,
+                        size_t from, size_t to)
+{
+	for (size_t at = from; at < to; at++)
+		if (code->mark[at] & CODE_LONG &&
+		    is_evidence(code, decoder, at))
+			return 1;
+	return keeps_registers(code, decoder, from, to);
+}
+
 static void lighten(struct code *code, const ZydisDecoder *decoder, size_t from,
                     size_t to)
 {
 	while (from < to && !(code->mark[from] & CODE_BOUNDARY))
 		from++;
-	if (!(code->mark[from] & CODE_DARK))
+	if (!(code->mark[from] & CODE_DARK) ||
+	    !has_evidence(code, decoder, from, to))
 		return;
-	for (size_t at = from; at < to; at++) {
-		if (!(code->mark[at] & CODE_LONG) ||
-		    !is_evidence(code, decoder, at))
-			continue;
-		for (; from < to; from++)
-			code->mark[from] &= (uint8_t)~CODE_DARK;
-		break;
-	}
+	for (; from < to; from++)
+		code->mark[from] &= (uint8_t)~CODE_DARK;
 }
 
-int code_decode(struct code *code, const ZydisDecoder *decoder)
+static void decode_to(struct code *code, const ZydisDecoder *decoder,
+                      size_t limit)
 {
-	if (!marks_ready(code))
-		return 0;
-	size_t at = 0;
+	size_t at = code->decoded;
 	ZydisDecodedInstruction head;
-	code->count = 0;
-	code->indirect = 0;
-	while (at < code->size) {
+	while (at < limit) {
 		if (ZYAN_FAILED(ZydisDecoderDecodeInstruction(
 			    decoder, NULL, code->bytes + at, code->size - at,
 			    &head)))
@@ -107,7 +150,23 @@ int code_decode(struct code *code, const ZydisDecoder *decoder)
 		at = next;
 	}
 	code->decoded = at;
+}
+
+int code_decode(struct code *code, const ZydisDecoder *decoder, size_t limit)
+{
+	if (!marks_ready(code))
+		return 0;
+	code->decoded = 0;
+	code->count = 0;
+	code->indirect = 0;
+	code->walks = 0;
+	decode_to(code, decoder, limit < code->size ? limit : code->size);
 	return 1;
+}
+
+void code_decode_rest(struct code *code, const ZydisDecoder *decoder)
+{
+	decode_to(code, decoder, code->size);
 }
 
 /*

@@ -20,6 +20,7 @@ enum code_mark {
 	CODE_TAKEN = 8,    /* not to be patched: in a window, or ambiguous */
 	CODE_DARK = 16,    /* nothing known leads to this instruction */
 	CODE_LONG = 32,    /* a branch of four bytes' distance */
+	CODE_DIRECT = 64,  /* a site that no jump table leads to: flow.h */
 };
 
 struct code {
@@ -31,12 +32,17 @@ struct code {
 	const uint64_t *starts; /* of all functions */
 	size_t start_count;
 	int indirect; /* it has jumps whose targets are not in its bytes */
+	int walks;    /* that flow.c has made */
 	uint8_t *mark;
 	size_t capacity; /* of mark; free(mark) when done */
 };
 
-/* Decode from the first byte on; 0 when there is no memory for the marks. */
-int code_decode(struct code *code, const ZydisDecoder *decoder);
+/*
+ * Decode from the first byte on, to `limit` or the first boundary behind it; 0
+ * when there is no memory for the marks.  And what is left of the function.
+ */
+int code_decode(struct code *code, const ZydisDecoder *decoder, size_t limit);
+void code_decode_rest(struct code *code, const ZydisDecoder *decoder);
 
 /*
  * After every branch target is marked: find the instructions that nothing

@@ -1,5 +1,6 @@
 #include "observer/sites/sites.h"
 
+#include "observer/sites/flow.h"
 #include "observer/sites/scan.h"
 #include "observer/sites/window.h"
 
@@ -110,7 +111,7 @@ static int start_agrees(struct finder *find, const struct sites_text *text,
 		code->address = starts[at];
 		code->bytes = text->bytes + (code->address - text->address);
 		code->size = starts[start] - starts[at];
-		if (!code_decode(code, &find->quick))
+		if (!code_decode(code, &find->quick, code->size))
 			return 0;
 		if (code->decoded == code->size)
 			return 1;
@@ -130,7 +131,7 @@ static int is_branch(struct finder *find, const struct sites_text *text,
 		if (start < 0)
 			return 1;
 		frame(find->input, text, (size_t)start, code);
-		if (!code_decode(code, &find->quick)) {
+		if (!code_decode(code, &find->quick, code->size)) {
 			code->size = 0;
 			return 1;
 		}
@@ -263,16 +264,33 @@ static int compare_windows(const void *a, const void *b)
 	return (left->site > right->site) - (left->site < right->site);
 }
 
+/* Where a jump table spoils the window, it may be another function's. */
+static enum sites_verdict first_choice(struct finder *find,
+                                       const struct sites_text *text,
+                                       size_t offset, struct trace_patch *patch)
+{
+	struct code *code = &find->code;
+	enum sites_verdict verdict =
+		window_choose(code, &find->full, offset, patch);
+
+	if (verdict != SITES_NO_ROOM || !code->indirect ||
+	    !flow_is_direct(code, text, &find->full, offset))
+		return verdict;
+	code->mark[offset] |= CODE_DIRECT;
+	return window_choose(code, &find->full, offset, patch);
+}
+
 /*
  * Two sites may want the same bytes: the smaller window has them, the other
  * chooses again from what is left.
  */
-static void share_out(struct finder *find, struct wanted *wanted, size_t count)
+static void share_out(struct finder *find, const struct sites_text *text,
+                      struct wanted *wanted, size_t count)
 {
 	struct code *code = &find->code;
 	for (size_t i = 0; i < count; i++)
-		wanted[i].site->verdict = window_choose(
-			code, &find->full, offset_of(find, wanted[i].site),
+		wanted[i].site->verdict = first_choice(
+			find, text, offset_of(find, wanted[i].site),
 			&wanted[i].site->patch);
 	qsort(wanted, count, sizeof(wanted[0]), compare_windows);
 	for (size_t i = 0; i < count; i++) {
@@ -309,9 +327,29 @@ static enum sites_error choose(struct finder *find,
 		if (is_open(&site[i]))
 			wanted[wants++].site = &site[i];
 	}
-	share_out(find, wanted, wants);
+	share_out(find, text, wanted, wants);
 	free(wanted);
 	return SITES_OK;
+}
+
+/*
+ * Most functions that hold the pair hold it inside another instruction.  Who
+ * could jump between the two is known some way behind it: a short branch does
+ * not reach any further, and long ones have been scanned for.
+ */
+static int decode(struct finder *find, const struct sites_site *site,
+                  size_t count)
+{
+	struct code *code = &find->code;
+	size_t last = offset_of(find, &site[count - 1]);
+	if (!code_decode(code, &find->quick, last + SHORT_REACH))
+		return 0;
+	for (size_t i = 0; i < count; i++)
+		if (code->mark[offset_of(find, &site[i])] & CODE_BOUNDARY) {
+			code_decode_rest(code, &find->quick);
+			break;
+		}
+	return 1;
 }
 
 /* The bytes from the first to the last syscall instruction, and near them. */
@@ -343,7 +381,7 @@ static enum sites_error in_function(struct finder *find,
 {
 	struct code *code = &find->code;
 	size_t low = 0, high = 0;
-	if (!code_decode(code, &find->quick))
+	if (!decode(find, site, count))
 		return SITES_NO_MEMORY;
 	find->result->decoded += code->count;
 	mark_far_branches(find);

@@ -4,7 +4,7 @@
 
 enum {
 	SYSCALL = 2,       /* bytes of the instruction */
-	NUMBER_REACH = 12, /* instructions between number and syscall */
+	NUMBER_REACH = 32, /* instructions between number and syscall */
 	FLAGS_REACH = 64,  /* instructions until the flags are overwritten */
 };
 
@@ -80,6 +80,11 @@ static int any_mark(const struct code *code, size_t from, size_t to,
 		if (code->mark[at] & mark)
 			return 1;
 	return 0;
+}
+
+static int indirect(const struct code *code, size_t site)
+{
+	return code->indirect && !(code->mark[site] & CODE_DIRECT);
 }
 
 /*
@@ -272,7 +277,7 @@ static size_t room_before(const struct code *code, const ZydisDecoder *decoder,
 	int32_t number;
 	size_t at = site;
 	size_t loaded = 0; /* no jump table leads behind this */
-	if (code->indirect)
+	if (indirect(code, site))
 		loaded = number_at(code, decoder, site, &number);
 	while (site - at + SYSCALL < PATCH_JUMP) {
 		struct instruction it;
@@ -300,7 +305,7 @@ static size_t room_behind(const struct code *code, const ZydisDecoder *decoder,
 {
 	size_t at = site + SYSCALL;
 	*ends = 0;
-	if (code->indirect)
+	if (indirect(code, site))
 		return 0;
 	while (at - site < PATCH_JUMP && at < code->decoded) {
 		struct instruction it;

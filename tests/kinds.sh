@@ -1,0 +1,163 @@
+#!/bin/sh
+# Every byte has a name, for every Go and every way to build: kinds are those
+# of the runtime's own table, and agree with the names that the runtime gives
+# (Go 1.25 and later, asked to by GODEBUG).
+#
+#   tests/kinds.sh        the Go commands that are here
+#   tests/kinds.sh all    older ones too, through the module proxy, every form
+#
+# TOOLCHAINS names those that `all` asks for.
+. "$(dirname "$0")/lib.sh"
+
+: "${TOOLCHAINS:=1.21.13 1.22.12 1.23.12 1.24.13 1.25.7}"
+scope=${1-here}
+forms='.pie .cgo .cgo-pie .cgo-static .race'
+
+# toolchains: the go commands of $TOOLCHAINS; those that cannot be had are
+# named in $tmp/missing
+toolchains()
+{
+	for version in $TOOLCHAINS; do
+		root=$(cd / && GOTOOLCHAIN=go$version timeout 300 \
+			go env GOROOT 2>"$tmp/why") &&
+			[ -x "$root/bin/go" ] && echo "$root/bin/go" && continue
+		echo "$version $(tail -n 1 "$tmp/why")" >>"$tmp/missing"
+	done
+}
+
+# programs: "NAME..." of what is built and run
+programs()
+{
+	if [ "$scope" = all ]; then
+		for name in hello http bigheap; do
+			echo "$name"
+			for form in $forms; do
+				echo "$name$form"
+			done
+		done
+	else
+		echo hello http bigheap http.cgo bigheap.cgo
+		for form in $forms; do
+			echo "hello$form"
+		done
+	fi
+}
+
+# ---- what must hold --------------------------------------------------------
+
+# A list of what does not, of a report.  $go is the second number of the
+# version, $form the way of building, $name the program.
+rules='
+	def size(kind): [.ledger[] | select(.kind == kind)
+		| .reserved + .committed] | add // 0;
+	def one_of(list): . as $it | any(list[]; . == $it);
+	def libc: $form | startswith("cgo") or . == "race";
+	. as $report | .events.names as $names
+	| [ (.ledger[] | select(.kind | one_of(["mapping", "unknown",
+		"file mapping", "shared library", "Go runtime, other"]))
+	     | "\(.reserved + .committed) bytes are \(.kind), by " +
+	       "\([.sites[] | .function])"),
+	    (.ledger[] | select(.owner == "Go runtime")
+	     | select(.sites == [] or any(.sites[]; .function == null))
+	     | "nobody claims \(.kind)"),
+	    ($names.wrong[] | "\(.kind) by frames, \(.name) by name"),
+	    ([["page summary", 613548032], ["heap index", 33554432],
+	      ["scavenge index", if $go >= 21 then 536870912 else 8388608 end]]
+	     [] | . as [$kind, $bytes] | ($report | size($kind))
+	     | select(. != $bytes) | "\($kind) is \(.) bytes"),
+	    (select(size("heap") % 67108864 != 0) | "the heap is no arenas"),
+	    (select($name == "bigheap" and ([.ledger[] | select(.kind == "heap")
+		| .committed] | add) < 209715200) | "the heap is too small"),
+	    (["heap metadata", "page alloc index", "spans", "gc bits",
+	      "runtime metadata", "text", "rodata", "data", "bss", "stack",
+	      "vDSO, vvar"][] | select(. as $kind | $report | size($kind) == 0)
+	     | "there is no \(.)"),
+	    (select(libc) | ["thread stack", "malloc arena", "brk heap"][]
+	     | select(. as $kind | $report | size($kind) == 0)
+	     | "there is no \(.)"),
+	    (select(libc and $form != "cgo-static")
+	     | ["libc.so.6 text", "libc.so.6 data", "TLS"][]
+	     | select(. as $kind | $report | size($kind) == 0)
+	     | "there is no \(.)"),
+	    (select($form == "race") | ["sanitizer shadow", "sanitizer memory"][]
+	     | select(. as $kind | $report | size($kind) == 0)
+	     | "there is no \(.)"),
+	    (select($go >= 25 and $names.given < 20)
+	     | "only \($names.given) names were given"),
+	    (select($names.agreed != $names.given)
+	     | "\($names.given - $names.agreed) names were not compared") ]
+	| .[]'
+
+# recorded_server NAME PROGRAM: twenty requests, then Ctrl-C
+recorded_server()
+{
+	rm -f "$tmp/$1.run"
+	bash "$here/serve.sh" 20 "$GOLOAD" record -q -o "$tmp/$1.run" \
+		"$2" >"$tmp/$1.out" 2>&1 || {
+		cat "$tmp/$1.out"
+		return 1
+	}
+	"$GOLOAD" report --format json "$tmp/$1.run" >"$tmp/$1.json"
+}
+
+# named FILE: what is wrong with NAME[.FORM] of a Go
+named()
+{
+	program=${1##*/}
+	case $program in
+	http*) recorded_server run "$SAMPLES/$1" || return ;;
+	*) recorded run -- "$SAMPLES/$1" ;;
+	esac
+	[ "$program" = "${program%%.*}" ] && form= || form=${program#*.}
+	minor=${1#go1.}
+	closes run || return
+	jq -r --argjson go "${minor%%[!0-9]*}" --arg name "${program%%.*}" \
+		--arg form "$form" "$rules" "$tmp/run.json" >"$tmp/broken" 2>&1
+	cat "$tmp/broken"
+	[ ! -s "$tmp/broken" ]
+}
+
+# ---- all of them -----------------------------------------------------------
+
+: >"$tmp/missing"
+if [ "$scope" = all ]; then
+	GOS="$(command -v go) $(ls /usr/lib/go/bin/go 2>/dev/null) $(toolchains)"
+	SAMPLES=$SAMPLES/all # other tests run every Go's samples
+	export GOS
+fi
+# shellcheck disable=SC2046
+samples $(programs)
+GODEBUG=decoratemappings=1
+export GODEBUG
+
+for version in $(cd "$SAMPLES" && ls -d go1*); do
+	for program in $(programs); do
+		for file in "$version/$program" "$version/$program.stripped"; do
+			[ -x "$SAMPLES/$file" ] || continue
+			fact "$file: every byte has a name" named "$file"
+		done
+	done
+done
+while read -r version why; do
+	left_out "go$version: every byte has a name" "$why"
+done <"$tmp/missing"
+
+# Control: the rules see what is missing.
+named go/hello >/dev/null
+unnamed()
+{
+	jq "$1" "$tmp/run.json" >"$tmp/changed" || return
+	[ -n "$(jq -r --argjson go 26 --arg name hello --arg form '' "$rules" \
+		"$tmp/changed")" ]
+}
+fact 'control: a mapping without a kind is seen' unnamed \
+	'.ledger[0].kind = "mapping"'
+fact 'control: a row that nobody claims is seen' unnamed \
+	'(.ledger[] | select(.kind == "gc bits") | .sites) = []'
+fact 'control: a name that does not agree is seen' unnamed \
+	'.events.names.wrong = [{"name": "heap", "kind": "gc bits"}]'
+fact 'control: a name that was not compared is seen' unnamed \
+	'.events.names.agreed -= 1'
+fact 'control: a page summary one page short is seen' unnamed \
+	'(.ledger[] | select(.kind == "page summary") | .reserved) -= 4096'
+finish

@@ -1,0 +1,217 @@
+/* test_names - names of addresses: which file was there, and what is inlined.
+ */
+#include <criterion/criterion.h>
+#include <criterion/new/assert.h>
+
+#define PERSISTENT NAMED_PERSISTENT /* the ledger has one of its own */
+#include "tests/run_builder.h"
+#undef PERSISTENT
+
+#include "observer/ledger/internal.h"
+
+#define EXEC (PROT_READ | PROT_EXEC)
+
+static void module(struct run *run, uint64_t page, uint64_t pages, int kind,
+                   const char *path)
+{
+	struct file_module module = {
+		.bias = BASE + page * PAGE,
+		.start = BASE + page * PAGE,
+		.end = BASE + (page + pages) * PAGE,
+		.kind = (uint64_t)kind,
+	};
+
+	run_block(run, FILE_MODULE, &module, sizeof(module), path,
+	          strlen(path) + 1);
+}
+
+/* As ld.so maps: all of it first, then code in the second page. */
+static void map_library(struct run *run, uint64_t page, uint64_t pages)
+{
+	run_call(run, SYS_mmap, BASE + page * PAGE, 0, pages * PAGE, PROT_READ,
+	         MAP_PRIVATE, 3);
+	run_call(run, SYS_mmap, BASE + (page + 1) * PAGE,
+	         BASE + (page + 1) * PAGE, PAGE, EXEC, MAP_PRIVATE | MAP_FIXED,
+	         3);
+}
+
+static void library(struct run *run, uint64_t page, uint64_t pages,
+                    const char *path)
+{
+	map_library(run, page, pages);
+	module(run, page, pages, PATCH_MODULES, path);
+}
+
+/* An event to ask at; returns its ticket. */
+static uint64_t moment(struct run *run)
+{
+	run_call(run, SYS_brk, 0, 0, 0, 0, 0, 0);
+	return run->ticket - 2;
+}
+
+static const struct ledger_run *read_run(struct run *run)
+{
+	enum file_error error;
+
+	run->read = ledger_read(run->bytes, run->size, &error);
+	cr_assert(ne(ptr, run->read, NULL));
+	return run->read;
+}
+
+/* Names an address by the file it is in. */
+static int by_path(void *context, uint64_t address, struct ledger_place *place)
+{
+	int *asked = context;
+
+	(void)address;
+	++*asked;
+	if (!place->module)
+		return 0;
+	place->function = place->module->path;
+	return 1;
+}
+
+static const struct name *ask(struct names *names, const struct run *run,
+                              uint64_t ticket, uint64_t address)
+{
+	const struct trace_event event = { .ticket = ticket };
+	const struct ledger_event from = { .event = &event };
+
+	names_at(names, run->read, &from);
+	return names_get(names, address);
+}
+
+static void expect(struct names *names, const struct run *run, uint64_t ticket,
+                   unsigned page, const char *path)
+{
+	const struct name *name =
+		ask(names, run, ticket, BASE + page * PAGE + 9);
+	const char *found = name->place.function;
+
+	cr_expect(eq(str, (char *)(found ? found : "nothing"), (char *)path));
+}
+
+Test(names, are_those_of_the_library_that_was_there_then)
+{
+	struct run run = run_new();
+	int asked = 0;
+	struct names names = { .namer = by_path, .context = &asked };
+
+	module(&run, 100, 9, PATCH_PROGRAM, "/prog");
+	uint64_t before = moment(&run);
+	library(&run, 0, 4, "/a.so");
+	uint64_t in_a = moment(&run);
+	run_munmap(&run, SPAN(0, 4));
+	uint64_t between = moment(&run);
+	library(&run, 1, 3, "/b.so");
+	uint64_t in_b = moment(&run);
+	read_run(&run);
+	for (int twice = 0; twice < 2; twice++) {
+		expect(&names, &run, in_b, 2, "/b.so");
+		expect(&names, &run, in_a, 2, "/a.so");
+		expect(&names, &run, before, 2, "nothing");
+		expect(&names, &run, between, 2, "nothing");
+		expect(&names, &run, before, 101, "/prog");
+		expect(&names, &run, in_b, 101, "/prog");
+	}
+	cr_expect(eq(int, asked, 3), "asked again");
+	names_free(&names);
+	run_free(&run);
+}
+
+/* Where a call that was recorded late comes behind its module, or ahead. */
+Test(names, do_not_depend_on_how_modules_and_events_are_mixed)
+{
+	struct run run = run_new();
+	int asked = 0;
+	struct names names = { .namer = by_path, .context = &asked };
+
+	module(&run, 0, 4, PATCH_MODULES, "/a.so");
+	map_library(&run, 0, 4);
+	uint64_t in_a = moment(&run);
+	run_munmap(&run, SPAN(0, 4));
+	module(&run, 0, 4, PATCH_MODULES, "/b.so");
+	map_library(&run, 0, 4);
+	uint64_t in_b = moment(&run);
+	run_munmap(&run, SPAN(0, 4));
+	map_library(&run, 0, 4);
+	uint64_t in_c = moment(&run);
+	module(&run, 0, 4, PATCH_MODULES, "/c.so");
+	read_run(&run);
+	expect(&names, &run, in_a, 1, "/a.so");
+	expect(&names, &run, in_b, 1, "/b.so");
+	expect(&names, &run, in_c, 1, "/c.so");
+	names_free(&names);
+	run_free(&run);
+}
+
+Test(names, stay_when_a_library_changes_the_protection_of_its_code)
+{
+	struct run run = run_new();
+	int asked = 0;
+	struct names names = { .namer = by_path, .context = &asked };
+
+	library(&run, 0, 4, "/a.so");
+	run_mprotect(&run, SPAN(1, 1), RW);
+	run_mprotect(&run, SPAN(1, 1), EXEC);
+	module(&run, 0, 4, PATCH_MODULES, "/a.so");
+	run_munmap(&run, SPAN(3, 1));
+	uint64_t in_a = moment(&run);
+	run_munmap(&run, SPAN(0, 3));
+	library(&run, 0, 4, "/b.so");
+	uint64_t in_b = moment(&run);
+	read_run(&run);
+	expect(&names, &run, in_a, 1, "/a.so");
+	expect(&names, &run, in_b, 1, "/b.so");
+	names_free(&names);
+	run_free(&run);
+}
+
+Test(names, are_a_librarys_throughout_when_its_call_was_lost)
+{
+	struct run run = run_new();
+	int asked = 0;
+	struct names names = { .namer = by_path, .context = &asked };
+
+	uint64_t early = moment(&run);
+	module(&run, 0, 4, PATCH_MODULES, "/a.so");
+	read_run(&run);
+	expect(&names, &run, early, 1, "/a.so");
+	names_free(&names);
+	run_free(&run);
+}
+
+static int inlining(void *context, uint64_t address, struct ledger_place *place)
+{
+	static const struct ledger_place inner[] = {
+		{ .function = "runtime.sysReserveOS", .line = 3 },
+		{ .function = "runtime.(*mheap).sysAlloc", .line = 2 },
+	};
+
+	(void)context;
+	(void)address;
+	*place = (struct ledger_place){
+		.function = "runtime.(*mheap).grow",
+		.line = 1,
+		.inlined = inner,
+		.inlined_count = 2,
+	};
+	return 1;
+}
+
+Test(names, judge_what_is_inlined_by_its_own_name)
+{
+	struct names names = { .namer = inlining };
+	const struct name *name = names_get(&names, 77);
+
+	cr_assert(eq(sz, name->inlined_count, 2));
+	cr_expect(eq(int, name->inlined[0].group, NAME_PRIMITIVE));
+	cr_expect(eq(int, name->inlined[1].group, NAME_RUNTIME));
+	cr_expect(eq(int, name->inlined[1].place.line, 2));
+	cr_expect(ne(ptr, (void *)name->inlined[1].rule, NULL));
+	cr_expect(eq(u64, name->inlined[1].address, 77));
+	for (uint64_t i = 1000; i < 2000; i++) /* the table grows */
+		names_get(&names, i);
+	cr_expect(eq(sz, names_get(&names, 77)->inlined_count, 2));
+	names_free(&names);
+}
