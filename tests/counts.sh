@@ -4,8 +4,15 @@
 # strace counts natively. And what is not an event is unexplained.
 . "$(dirname "$0")/lib.sh"
 
-samples hello churn malloc fork threads signals spin
+samples hello churn malloc fork threads signals spin hello.dynamic \
+	churn.dynamic malloc.dynamic fork.dynamic threads.dynamic \
+	signals.dynamic hello.pie hello.cgo hello.cgo-pie hello.cgo-static \
+	churn.pie churn.cgo churn.cgo-pie churn.cgo-static spin.cgo http.cgo
 helper drop
+helper dynamic_open -ldl
+helper dynamic_threads -pthread
+musl-gcc -O1 "$here/helpers/dynamic_threads.c" -o "$tmp/musl_threads" ||
+	skip "musl-gcc is missing (Debian: musl-tools)"
 newest=$(cd "$SAMPLES" && ls -d go1* | sort -V | tail -n 1)
 tracing=
 calls='mmap munmap mremap mprotect pkey_mprotect madvise process_madvise brk
@@ -110,26 +117,76 @@ trace_with_kernel()
 	SH
 }
 
-# traced NAME OPTION... -- COMMAND...: recorded, with the kernel watching. The
-# program's own calls are those of its thread group behind the boot's last one,
-# which switches the net on, prctl(PR_SET_SYSCALL_USER_DISPATCH, on, start,
-# size); but for those in that range, where goload writes stubs.
-traced()
+# watched COMMAND...: with the kernel watching
+watched()
 {
 	echo >"$tracing/trace"
 	echo 1 >"$tracing/tracing_on"
-	as="sh $tmp/traced $tracing"
-	recorded "$@"
-	as=
+	"$@"
 	echo 0 >"$tracing/tracing_on"
+}
+
+# traced NAME OPTION... -- COMMAND...: recorded, and counted by the kernel
+traced()
+{
+	as="sh $tmp/traced $tracing"
+	watched recorded "$@"
+	as=
+	count_traced "$1"
+}
+
+# of_program PID START SIZE: "call argument" of each call in "group thread call
+# argument..." lines that the program itself made: those of its thread group
+# behind the boot's last one, which switches the net on with the range of the
+# stubs. Where code arrives late goload makes it writable, then the stubs, maps
+# islands (MAP_FIXED_NOREPLACE), and makes all as it was: none of that is the
+# program's.
+of_program()
+{
+	awk -v pid="$1" -v start="$2" -v end="$(printf '0x%x' $(($2 + $3)))" '
+	function in_stubs(at)
+	{
+		return length(at) == length(start) && at >= start "" && at < end
+	}
+	function release(thread)
+	{
+		if (thread in held)
+			print held[thread]
+		delete held[thread]
+	}
+	$1 != pid { next }
+	!on { on = $3 == "prctl" && $4 == "0x3b"; next }
+	$2 in late {
+		if ($3 == "mprotect" && $4 " " $5 == late[$2])
+			delete late[$2]
+		next
+	}
+	in_stubs($4) { next }
+	$2 in held && $3 == "mmap" && $7 == "0x100022" {
+		late[$2] = range[$2]
+		delete held[$2]
+		next
+	}
+	{ release($2) }
+	$3 == "mprotect" && $6 ~ /[67]$/ {
+		held[$2] = $3 " " $4
+		range[$2] = $4 " " $5
+		next
+	}
+	{ print $3, $4 }
+	END { for (thread in held) release(thread) }'
+}
+
+# count_traced NAME: what the kernel saw of that run
+count_traced()
+{
 	awk '$1 == "#" && $2 ~ /^entries-in/ {
 		split($3, n, "/")
 		exit n[1] != n[2] || n[1] == 0 }' "$tracing/trace" || {
 		echo "the kernel's buffer is too small"
 		return 1
 	}
-	# thread group, call, arguments
-	sed -nE 's/^.*-[0-9]+ +\( *([0-9-]+)\) +\[[0-9]+\].*: sys_([a-z0-9_]+)\((.*)\)$/\1 \2 \3/p' \
+	sed -nE 's/^.*-([0-9]+) +\( *([0-9-]+)\) +\[[0-9]+\].*: sys_([a-z0-9_]+)\((.*)\)$/\2 \1 \3 \4/p' \
 		"$tracing/trace" | sed 's/[a-z_0-9]*: //g; s/,//g' \
 		>"$tmp/$1.trace"
 	if grep -q '^-' "$tmp/$1.trace"; then
@@ -139,15 +196,11 @@ traced()
 	# shellcheck disable=SC2046
 	set -- "$1" $(jq .program.pid "$tmp/$1.json")
 	# shellcheck disable=SC2046
-	set -- "$@" $(awk -v pid="$2" '$1 == pid && $2 == "prctl" &&
-		$3 == "0x3b" { print $5, $6; exit }' "$tmp/$1.trace")
+	set -- "$@" $(awk -v pid="$2" '$1 == pid && $3 == "prctl" &&
+		$4 == "0x3b" { print $6, $7; exit }' "$tmp/$1.trace")
 	[ $# = 4 ] || return
-	awk -v pid="$2" -v start="$3" -v end="$(printf '0x%x' $(($3 + $4)))" '
-		$1 != pid { next }
-		on && !(length($3) == length(start) && $3 >= start "" &&
-			$3 < end "") { print $2, $3 }
-		$2 == "prctl" && $3 == "0x3b" { on = 1 }' "$tmp/$1.trace" |
-		recorded_only >"$tmp/$1.kernel"
+	of_program "$2" "$3" "$4" <"$tmp/$1.trace" | recorded_only \
+		>"$tmp/$1.kernel"
 }
 
 as_kernel()
@@ -161,6 +214,52 @@ as_kernel()
 		echo "in $kind; < the kernel, > goload"
 		return 1
 	done
+}
+
+# of_kernel COMMAND...: any program
+of_kernel()
+{
+	traced here --patch="$mode" -- "$@" && same_counts here && closes here &&
+		return
+	echo "in $1; < the kernel, > goload"
+	return 1
+}
+
+# with_libc SAMPLE ARGUMENT...: what a dynamic loader or a libc brings to life
+with_libc()
+{
+	sample=$1
+	shift
+	for kind in $(cd "$SAMPLES" && find go1* c-*dynamic* \( \
+		-name "$sample" -path 'c-*' -o -name "$sample.pie" -o \
+		-name "$sample.cgo*" \) -type f | sort); do
+		of_kernel "$SAMPLES/$kind" "$@" || return
+	done
+}
+
+# served KIND N: a server that answers N requests and dies of a Ctrl-C
+served()
+{
+	rm -f "$tmp/here.run"
+	watched timeout "$HUNG" bash "$here/serve.sh" "$2" \
+		sh "$tmp/traced" "$tracing" "$GOLOAD" record -q \
+		--patch="$mode" -o "$tmp/here.run" "$SAMPLES/$1"
+	"$GOLOAD" report --format json "$tmp/here.run" >"$tmp/here.json"
+	count_traced here && same_counts here && closes here && return
+	echo "in $1; < the kernel, > goload"
+	return 1
+}
+
+# one_of_kernel NAME PROGRAM ARGUMENT...: when PROGRAM is here
+one_of_kernel()
+{
+	what=$1
+	shift
+	if [ -z "$1" ]; then
+		left_out "$what: $how" "not here"
+	else
+		fact "$what: $how" of_kernel "$@"
+	fi
 }
 
 against_kernel()
@@ -179,6 +278,26 @@ against_kernel()
 	fact "C threads: $how" as_kernel threads c
 	fact "C fork: $how" as_kernel fork c
 	fact "C signals: $how" as_kernel signals c 300
+	fact "hello with libc: $how" with_libc hello
+	fact "churn with libc: $how" with_libc churn 300
+	fact "malloc with libc: $how" with_libc malloc 1000
+	fact "fork with libc: $how" with_libc fork
+	fact "threads with libc: $how" with_libc threads 10
+	fact "signals with libc: $how" with_libc signals 100
+	fact "Go spin with libc: $how" with_libc spin "$tmp/profile" 200
+	for kind in $(cd "$SAMPLES" && echo go1*/http.cgo); do
+		fact "a server with libc, $kind, 1,000 requests: $how" \
+			served "$kind" 1000
+	done
+	fact "10,000 threads: $how" of_kernel "$tmp/dynamic_threads" 10000
+	fact "10,000 threads with musl: $how" of_kernel "$tmp/musl_threads" 10000
+	fact "3 libraries opened and closed 100 times: $how" of_kernel \
+		"$tmp/dynamic_open" 100 libm.so.6 cos libz.so.1 zlibVersion \
+		libelf.so.1 elf_version
+	one_of_kernel C++ "$cxx" sort
+	one_of_kernel Python "$python" -c 'import json, socket, ctypes, threading'
+	one_of_kernel perl "$perl" -MPOSIX -e 'print "$_\n" for 1..1000'
+	one_of_kernel node "$node" -e 'console.log([1, 2, 3].map(i => i * i))'
 }
 
 # ---- what is missing is seen --------------------------------------------------
@@ -226,6 +345,21 @@ dropped()
 }
 
 # -----------------------------------------------------------------------------
+
+program()
+{
+	command -v "$1" || true
+}
+# not pyenv's script, but what it starts
+python=$(python3 -c 'import sys; print(sys.executable)' 2>/dev/null) || python=
+perl=$(program perl)
+node=$(program node)
+cxx=$(program g++)
+if [ -n "$cxx" ]; then
+	g++ -std=gnu++11 -O1 "$here/helpers/libc_throw.cc" -pthread -ldl \
+		-o "$tmp/libc_throw" || exit 1
+	cxx=$tmp/libc_throw
+fi
 
 trace_with_kernel
 for mode in all none; do

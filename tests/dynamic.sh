@@ -5,9 +5,12 @@
 # as another user, patched and through the net alone.
 . "$(dirname "$0")/lib.sh"
 
-samples hello args churn nil hello.pie hello.cgo hello.cgo-pie \
-	hello.cgo-static args.pie args.cgo churn.pie churn.cgo nil.pie nil.cgo \
-	hello.dynamic scanf.dynamic string.dynamic malloc.dynamic \
+each='hello args churn nil wait spin sections dump0 dropuid'
+for name in $each; do
+	each="$each $name.pie $name.cgo $name.cgo-pie $name.cgo-static"
+done
+# shellcheck disable=SC2086
+samples $each hello.dynamic scanf.dynamic string.dynamic malloc.dynamic \
 	threads.dynamic fork.dynamic signals.dynamic
 helper dynamic_open -ldl
 helper dynamic_preload -shared -fPIC
@@ -17,6 +20,7 @@ musl-gcc -O1 "$here/helpers/dynamic_threads.c" -o "$tmp/musl_threads" ||
 	skip "musl-gcc is missing (Debian: musl-tools)"
 loader=/lib64/ld-linux-x86-64.so.2
 [ -x $loader ] || skip "no glibc at $loader"
+musl_loader=/lib/ld-musl-x86_64.so.1
 
 # Another user must reach them all.
 mkdir "$tmp/samples"
@@ -38,7 +42,7 @@ builds()
 left_to_net()
 {
 	"$GOLOAD" inspect --format json "$1" |
-		jq '[.sites[] | select(.served != "patched")] | length'
+		jq '[.sites[] | select(.patched | not)] | length'
 }
 
 # in_net NAME KIND: every call is patched, or (--patch=none) none is. Of musl a
@@ -51,7 +55,7 @@ in_net()
 	else
 		[ "$hits" = 0 ] && return
 		case $2 in
-		*musl*) [ "$(left_to_net /lib/ld-musl-x86_64.so.1)" -gt 0 ] &&
+		*musl*) [ "$(left_to_net $musl_loader)" -gt 0 ] &&
 			return ;;
 		esac
 	fi
@@ -83,24 +87,41 @@ as_natively()
 	done
 }
 
+# A panic shows addresses: a PIE has others each time.
+panics()
+{
+	for build in $(builds nil); do
+		run native "$SAMPLES/$build" die
+		recorded here --patch="$mode" -- "$SAMPLES/$build" die
+		sed -E -i 's/0x[0-9a-f]{8,}/0x/g' "$tmp/native.err" \
+			"$tmp/here.err"
+		alike native here && closes here && continue
+		echo "in $build"
+		return 1
+	done
+}
+
 # ---- what loads code ----------------------------------------------------------
 
 opened()
 {
-	same open "$tmp/dynamic_open" libm.so.6 cos 300 &&
-		grep -qx 'found 300 times' "$tmp/here.out"
+	same open "$tmp/dynamic_open" 300 libm.so.6 cos &&
+		grep -qx 'found 300' "$tmp/here.out"
 }
 
-# with_library VARIABLE SAID: the library does its part. It does it in goload
-# too, before; that is left out.
+# with_library VARIABLE SAID BUILD...: the library does its part. It does it in
+# goload too, before; that is left out.
 with_library()
 {
-	for build in glibc-dynamic glibc-dynamic-nopie; do
+	variable=$1
+	what=$2
+	shift 2
+	for build; do
 		rm -f "$tmp/here.run"
 		for under in '' \
 			"$GOLOAD record -q --patch=$mode -o $tmp/here.run"; do
 			# shellcheck disable=SC2086
-			run "${under:+here}" env "$1=$tmp/dynamic_preload" \
+			run "${under:+here}" env "$variable=$tmp/dynamic_preload" \
 				$under "$SAMPLES/c-$build/hello"
 		done
 		mv "$tmp/.out" "$tmp/native.out"
@@ -108,7 +129,7 @@ with_library()
 			>"$tmp/last.out"
 		"$GOLOAD" report --format json "$tmp/here.run" \
 			>"$tmp/here.json"
-		grep -q "^$2" "$tmp/native.out" && closes here &&
+		grep -q "^$what" "$tmp/native.out" && closes here &&
 			cmp "$tmp/.end" "$tmp/here.end" &&
 			diff "$tmp/native.out" "$tmp/last.out" || return
 	done
@@ -119,6 +140,9 @@ by_hand()
 	for build in glibc-dynamic glibc-dynamic-nopie; do
 		same "$build" $loader "$SAMPLES/c-$build/hello" || return
 	done
+	same musl-dynamic $musl_loader "$SAMPLES/c-musl-dynamic/hello" &&
+		same go $loader "$SAMPLES/go/hello.pie" &&
+		same go $loader "$SAMPLES/go/hello.cgo-pie"
 }
 
 # LD_DEBUG's lines begin with the pid, and some hold addresses. Those of goload
@@ -182,7 +206,7 @@ against_strace()
 	fact "2,000 threads with musl, $how: as many calls as natively" \
 		counted "$tmp/musl_threads" 2000
 	fact "300 libraries opened, $how: as many calls as natively" \
-		counted "$tmp/dynamic_open" libm.so.6 cos 300
+		counted "$tmp/dynamic_open" 300 libm.so.6 cos
 	fact "hello, $how: as many calls as natively" \
 		counted "$SAMPLES/c-glibc-dynamic/hello"
 	fact "hello with musl, $how: as many calls as natively" \
@@ -232,6 +256,19 @@ everything()
 	fact "churn, $how: as natively, and closed" as_natively churn 100
 	fact "a nil dereference recovered, $how: as natively, and closed" \
 		as_natively nil
+	fact "a nil dereference that panics, $how: as natively, and closed" \
+		panics
+	fact "waiting for no child, $how: as natively, and closed" \
+		as_natively wait
+	fact "the sections of itself, $how: as natively, and closed" \
+		as_natively sections
+	fact "a program that is not dumpable, $how: as natively, and closed" \
+		as_natively dump0
+	fact "a program that drops its user, $how: as natively, and closed" \
+		as_natively dropuid
+	fact "eight threads, children and the collector, $how: as natively" \
+		as_natively spin "$tmp/profile" 100
+	rm -f "$tmp/profile"
 	fact "scanf without input, $how: as natively, and closed" \
 		as_natively scanf
 	echo 42 >"$tmp/number"
@@ -251,8 +288,10 @@ everything()
 		same musl-threads "$tmp/musl_threads" 2000
 	fact "posix_spawn with a handler of SIGSYS, $how: as natively" spawned
 	fact "LD_PRELOAD, $how: as natively" \
-		with_library LD_PRELOAD 'preloaded: hello world'
-	fact "LD_AUDIT, $how: as natively" with_library LD_AUDIT 'loaded: '
+		with_library LD_PRELOAD 'preloaded: hello world' \
+		glibc-dynamic glibc-dynamic-nopie musl-dynamic
+	fact "LD_AUDIT, $how: as natively" with_library LD_AUDIT 'loaded: ' \
+		glibc-dynamic glibc-dynamic-nopie
 	fact "ld.so PROGRAM, $how: as natively, and closed" by_hand
 	fact "LD_DEBUG=all, $how: as natively" debugged
 	interpreter perl "$perl" -e 'print join(" ", map { $_ * $_ } 1..99), "\n"'

@@ -20,6 +20,19 @@ static()
 	exit 1
 }
 
+# dynamic NAME: the same as $tmp/NAME-glibc, -glibc-nopie and -musl
+dynamic()
+{
+	for build in "glibc:$CC -fPIE -pie" "glibc-nopie:$CC -fno-pie -no-pie" \
+		musl:musl-gcc; do
+		${build#*:} -std=gnu11 -O1 -Wall -Wextra -D_GNU_SOURCE \
+			"$here/helpers/$1.c" -pthread -o "$tmp/$1-${build%%:*}" &&
+			continue
+		echo "tests/helpers/$1.c does not build: ${build%%:*}"
+		exit 1
+	done
+}
+
 clean_up()
 {
 	for pid in $(ours | sed -n 's:.*/proc/\([0-9]*\)/exe.*:\1:p'); do
@@ -151,12 +164,19 @@ says()
 	return 1
 }
 
+command -v musl-gcc >/dev/null ||
+	skip "musl-gcc is missing (Debian: musl-tools)"
 static ends_do
 static ends_wait
 static ends_tty
-samples sleeper hello fault abort fork
+dynamic ends_do
+samples sleeper hello fault abort fork hello.cgo sleeper.pie sleeper.cgo \
+	sleeper.cgo-pie sleeper.cgo-static
 program=$tmp/ends_do
 go_sleeper=$SAMPLES/go/sleeper
+dynamics='glibc glibc-nopie musl'
+# Go's that a dynamic loader or a libc brings to life, by every Go
+with_libc=$(cd "$SAMPLES" && echo go1*/sleeper.pie go1*/sleeper.cgo*)
 
 # ---- the program ends itself -------------------------------------------------
 
@@ -215,6 +235,39 @@ done
 fact 'the run file has the signal' \
 	end_in_file null 15 "$program" raise 15
 
+# by_libc LIBC: every end that libc makes
+by_libc()
+{
+	program=$tmp/ends_do-$1
+	fact "$1: exit" ends_itself 'exited 43' "$program" exit 43
+	fact "$1: _exit" ends_itself 'exited 44' "$program" _exit 44
+	fact "$1: exit of the only thread" \
+		ends_itself 'exited 45' "$program" raw-exit 45
+	fact "$1: exit in another thread" \
+		ends_itself 'exited 46' "$program" thread-exit 46
+	fact "$1: the first thread has left, exit in another" \
+		ends_itself 'exited 47' "$program" pthread-exit 47
+	fact "$1: the first thread has left, and the last one after it" \
+		ends_itself 'exited 0' "$program" pthread-exit
+	fact "$1: the first thread exits, and the last one after it" \
+		ends_itself "exited $last" "$program" every-thread-exits
+	fact "$1: abort" ends_itself 'killed by 6' "$program" abort
+	fact "$1: a fault" ends_itself 'killed by 11' "$program" fault
+	fact "$1: an illegal instruction" ends_itself 'killed by 4' "$program" trap
+	for sig in 1 2 13 15 34; do
+		fact "$1: signal $sig raised by the program itself" \
+			ends_itself "killed by $sig" "$program" raise $sig
+	done
+	fact "$1: the run file has the status" \
+		end_in_file 46 null "$program" thread-exit 46
+	fact "$1: the run file has the signal" \
+		end_in_file null 6 "$program" abort
+	program=$tmp/ends_do
+}
+for libc in $dynamics; do
+	by_libc "$libc"
+done
+
 # ---- signals from outside --------------------------------------------------
 
 killed() # SIGNAL COMMAND...
@@ -253,6 +306,14 @@ killed_by_number() # NUMBER
 		finished "killed by $1" && told || return
 	done
 }
+for libc in $dynamics; do
+	for way in pause map threads; do
+		for sig in INT TERM HUP; do
+			fact "$libc: SIG$sig kills a program in '$way'" \
+				killed $sig "$tmp/ends_do-$libc" $way
+		done
+	done
+done
 fact 'a real-time signal kills' killed_by_number 34
 fact 'the last real-time signal kills' killed_by_number 64
 
@@ -279,6 +340,20 @@ fact 'Go without a handler exits on SIGQUIT' go_ends 'exited 2' QUIT
 fact 'Go with a handler gets SIGINT' go_ends 'exited 3' INT -handle
 fact 'Go with a handler gets SIGTERM' go_ends 'exited 3' TERM -handle
 fact 'Go with a handler gets SIGHUP' go_ends 'exited 3' HUP -handle
+
+static_sleeper=$go_sleeper
+for kind in $with_libc; do
+	go_sleeper=$SAMPLES/$kind
+	for sig in INT:2 TERM:15 HUP:1; do
+		fact "$kind without a handler dies of SIG${sig%:*}" \
+			go_ends "killed by ${sig#*:}" "${sig%:*}"
+	done
+	fact "$kind without a handler exits on SIGQUIT" \
+		go_ends 'exited 2' QUIT
+	fact "$kind with a handler gets SIGTERM" \
+		go_ends 'exited 3' TERM -handle
+done
+go_sleeper=$static_sleeper
 
 ignored() # SIGNAL COMMAND...
 {
@@ -347,6 +422,12 @@ if (ulimit -c unlimited) 2>/dev/null &&
 		dumps 'killed by 6' "$SAMPLES/c-glibc-static/abort"
 	fact 'an illegal instruction dumps its core' \
 		dumps 'killed by 4' "$program" trap
+	for libc in $dynamics; do
+		fact "$libc: a fault dumps the core of the fault" \
+			dumps 'killed by 11' "$tmp/ends_do-$libc" fault
+		fact "$libc: abort dumps its core" \
+			dumps 'killed by 6' "$tmp/ends_do-$libc" abort
+	done
 else
 	left_out 'core dumps' 'no core file can be had in this directory'
 fi
@@ -370,7 +451,8 @@ becomes_another() # HOW COMMAND...
 	for patch in all none; do
 		whole "$GOLOAD" --patch=$patch "$@"
 		nothing_left && same "$tmp/native.out" "$tmp/run.out" || return
-		grep -q "^== $how\$" "$tmp/run.log" &&
+		# it may come in the middle of the summary
+		grep -q "== $how\$" "$tmp/run.log" &&
 			grep -q ' execve; ' "$tmp/run.log" &&
 			grep -qE '^ *unexplained +0' "$tmp/run.log" && continue
 		cat "$tmp/run.log"
@@ -387,6 +469,17 @@ fact 'children that exec and exit, and ECHILD at last' \
 	ends_itself 'exited 6' "$program" children "$program" exit 3
 fact 'children that die of signals' \
 	ends_itself 'exited 5' "$program" child-killed
+for libc in $dynamics; do
+	one=$tmp/ends_do-$libc
+	fact "$libc: execve: the new program has the end and the output" \
+		becomes_another 'exited 21' "$one" exec "$one" exit 21
+	fact "$libc: execve that fails: the program goes on" \
+		ends_itself 'exited 4' "$one" exec-missing
+	fact "$libc: children that exec and exit, and ECHILD at last" \
+		ends_itself 'exited 6' "$one" children "$one" exit 3
+	fact "$libc: children that die of signals" \
+		ends_itself 'exited 5' "$one" child-killed
+done
 
 exec_in_file()
 {
@@ -431,6 +524,11 @@ stops() # SIGNAL WAY
 		finished 'killed by 15' && told || return
 	done
 }
+for libc in $dynamics; do
+	program=$tmp/ends_do-$libc
+	fact "$libc: SIGTSTP stops, SIGCONT continues" stops TSTP continued
+done
+program=$tmp/ends_do
 for way in continued map spin threads; do
 	fact "SIGTSTP stops, SIGCONT continues in '$way'" stops TSTP $way
 	fact "SIGSTOP stops, SIGCONT continues in '$way'" stops STOP $way
@@ -452,7 +550,9 @@ terminal() # COMMAND...
 }
 job_control()
 {
-	for sleeper in "$program pause" "$go_sleeper"; do
+	for sleeper in "$program pause" "$go_sleeper" \
+		"$tmp/ends_do-glibc pause" "$tmp/ends_do-musl pause" \
+		"$SAMPLES/go/sleeper.cgo"; do
 		# shellcheck disable=SC2086
 		terminal $sleeper || return
 		cp "$tmp/terminal" "$tmp/terminal.native"
@@ -473,10 +573,11 @@ fi
 
 # ---- pid 1 -----------------------------------------------------------------
 
-as_pid_1()
+as_pid_1() # PROGRAM
 {
+	init=$1
 	for patch in native all none; do
-		set -- "$program" init
+		set -- "$init" init
 		[ $patch = native ] || set -- "$GOLOAD" --patch=$patch "$@"
 		whole unshare -fp --mount-proc "$@"
 		cp "$tmp/run.out" "$tmp/init.$patch"
@@ -485,23 +586,39 @@ as_pid_1()
 		[ $patch = native ] || told || return
 	done
 }
-go_as_pid_1()
+go_as_pid_1() # PROGRAM
 {
-	whole unshare -fp --mount-proc "$GOLOAD" "$SAMPLES/go/hello"
+	whole unshare -fp --mount-proc "$GOLOAD" "$1"
 	ended 'exited 0' && told
 }
 if [ "$(id -u)" = 0 ] && unshare -fp --mount-proc true 2>/dev/null; then
-	fact 'as pid 1 of a pid namespace' as_pid_1
-	fact 'Go as pid 1 of a pid namespace' go_as_pid_1
+	fact 'as pid 1 of a pid namespace' as_pid_1 "$program"
+	for libc in $dynamics; do
+		fact "$libc: as pid 1 of a pid namespace" \
+			as_pid_1 "$tmp/ends_do-$libc"
+	done
+	fact 'Go as pid 1 of a pid namespace' go_as_pid_1 "$SAMPLES/go/hello"
+	fact 'Go with libc as pid 1 of a pid namespace' \
+		go_as_pid_1 "$SAMPLES/go/hello.cgo"
 else
 	left_out 'as pid 1 of a pid namespace' 'not root'
 fi
 
 # ---- kill -9 -----------------------------------------------------------------
 
+munmaps()
+{
+	"$GOLOAD" report --format json "$tmp/file" |
+		jq '.events.by_call.munmap // 0'
+}
+
 cut_short() # PATCH
 {
 	rm -f "$tmp/file" "$tmp/account"
+	# those of its loader are not in its account
+	whole "$GOLOAD" record -q --patch="$1" -o "$tmp/file" "$program" exit 0
+	loader=$(munmaps)
+	rm -f "$tmp/file"
 	begin "$GOLOAD" record -q --patch="$1" -o "$tmp/file" \
 		"$program" churn "$tmp/account" || return
 	sleep "0.$2"
@@ -509,8 +626,7 @@ cut_short() # PATCH
 	finished 'killed by 9' || return
 	"$GOLOAD" report --format json "$tmp/file" >"$tmp/json" &&
 		"$GOLOAD" report "$tmp/file" >"$tmp/text" || return
-	"$program" check "$tmp/account" \
-		"$(jq -r '.events.by_call.munmap' "$tmp/json")" 50 || return
+	"$program" check "$tmp/account" $(($(munmaps) - loader)) 50 || return
 	[ "$(jq -c '[.run.checked, .events.lost, .exit.status]' \
 		"$tmp/json")" = '[false,0,null]' ] || {
 		jq -c '[.run, .exit, .events]' "$tmp/json"
@@ -528,6 +644,14 @@ cut_often() # PATCH
 		cut_short "$1" $after || return
 	done
 }
+for libc in $dynamics; do
+	program=$tmp/ends_do-$libc
+	for patch in all none; do
+		fact "$libc: after kill -9 all but the last 50 ms is kept, $patch" \
+			cut_short $patch 1
+	done
+done
+program=$tmp/ends_do
 fact 'after kill -9 all but the last 50 ms is kept' cut_often all
 fact 'after kill -9 all but the last 50 ms is kept, nothing patched' \
 	cut_often none

@@ -12,7 +12,19 @@ cd "$room" || exit 1
 $CC -std=gnu11 -O1 -Wall -Wextra -D_GNU_SOURCE -static \
 	"$here/helpers/faults_do.c" -o "$tmp/faults_do" || exit 1
 program=$tmp/faults_do
-samples hello sleeper churn
+command -v musl-gcc >/dev/null ||
+	skip "musl-gcc is missing (Debian: musl-tools)"
+$CC -std=gnu11 -O1 -Wall -Wextra -D_GNU_SOURCE -fPIE -pie \
+	"$here/helpers/faults_do.c" -o "$tmp/faults_do-glibc" || exit 1
+$CC -std=gnu11 -O1 -Wall -Wextra -D_GNU_SOURCE -fno-pie -no-pie \
+	"$here/helpers/faults_do.c" -o "$tmp/faults_do-glibc-nopie" || exit 1
+# musl brings no headers of the kernel
+musl-gcc -std=gnu11 -O1 -Wall -Wextra -D_GNU_SOURCE -idirafter /usr/include \
+	-idirafter "/usr/include/$($CC -print-multiarch)" \
+	"$here/helpers/faults_do.c" -o "$tmp/faults_do-musl" || exit 1
+dynamics='glibc glibc-nopie musl'
+samples hello sleeper churn sleeper.pie sleeper.cgo sleeper.cgo-pie \
+	sleeper.cgo-static hello.dynamic hello.cgo
 hello=$SAMPLES/c-glibc-static/hello
 root=$([ "$(id -u)" = 0 ] && echo yes)
 
@@ -83,11 +95,11 @@ ends()
 
 # ---- the observer dies -------------------------------------------------------
 
-observer_killed()
+observer_killed() # PROGRAM
 {
 	for patch in all none; do
 		start=$(ms)
-		begin "$GOLOAD" --patch=$patch "$program" churn 600 || return
+		begin "$GOLOAD" --patch=$patch "$1" churn 600 || return
 		sleep 0.15
 		kill -KILL "$observer"
 		ends 'exited 3' || return
@@ -100,7 +112,11 @@ observer_killed()
 	done
 }
 fact 'the observer is killed: the program goes on to its own end' \
-	observer_killed
+	observer_killed "$program"
+for libc in $dynamics; do
+	fact "$libc: the observer is killed: the program goes on" \
+		observer_killed "$tmp/faults_do-$libc"
+done
 
 # Before it has taken or prepared much of the ring.
 observer_killed_early()
@@ -136,6 +152,10 @@ observer_killed_in_sleep() # PROGRAM
 }
 fact 'the observer of a sleeping Go program is killed' \
 	observer_killed_in_sleep "$SAMPLES/go/sleeper"
+for kind in $(cd "$SAMPLES" && echo go1*/sleeper.pie go1*/sleeper.cgo*); do
+	fact "the observer of a sleeping $kind is killed" \
+		observer_killed_in_sleep "$SAMPLES/$kind"
+done
 
 observer_killed_with_file()
 {
@@ -153,13 +173,14 @@ observer_killed_with_file()
 }
 fact 'what it had written until then can be read' observer_killed_with_file
 
-both_killed()
+both_killed() # PROGRAM
 {
-	begin "$GOLOAD" "$program" churn 5000 || return
+	begin "$GOLOAD" "$1" churn 5000 || return
 	kill -KILL "$pid" "$observer"
 	ends 'killed by 9'
 }
-fact 'both are killed' both_killed
+fact 'both are killed' both_killed "$program"
+fact 'both are killed, in a dynamic program' both_killed "$tmp/faults_do-glibc"
 
 terminal_signals()
 {
@@ -226,9 +247,9 @@ denied()
 	run run "$program" deny "$@" </dev/null
 }
 
-without_net()
+without_net() # PROGRAM
 {
-	denied dispatch 22 "$GOLOAD" "$hello"
+	denied dispatch 22 "$GOLOAD" "$1"
 	[ "$(cat "$tmp/run.end" "$tmp/run.out")" = 'exited 0
 hello world' ] && grep -q 'without the net' "$tmp/run.err" &&
 		grep -qE '^ *unexplained +0' "$tmp/run.err" && nothing_left &&
@@ -258,7 +279,11 @@ without_net_closes()
 run probe "$program" deny dispatch 22 true
 if [ "$(cat "$tmp/probe.end")" = 'exited 0' ]; then
 	fact 'a kernel without Syscall User Dispatch: it runs and says so' \
-		without_net
+		without_net "$hello"
+	for kind in c-glibc-dynamic c-glibc-dynamic-nopie c-musl-dynamic; do
+		fact "$kind without the net: it runs and says so" \
+			without_net "$SAMPLES/$kind/hello"
+	done
 	fact 'the ledger of patched programs closes without the net' \
 		without_net_closes
 else
@@ -346,7 +371,9 @@ disk_full()
 
 without_proc()
 {
-	for one in "$hello" "$SAMPLES/go/hello"; do
+	for one in "$hello" "$SAMPLES/go/hello" "$SAMPLES/go/hello.cgo" \
+		"$SAMPLES/c-glibc-dynamic/hello" \
+		"$SAMPLES/c-musl-dynamic/hello"; do
 		for patch in all none; do
 			run run unshare -m sh -c "mount -t tmpfs none /proc &&
 				exec '$GOLOAD' --patch=$patch '$one'"

@@ -41,10 +41,11 @@ inspected()
 
 # ---- facts ------------------------------------------------------------------
 
-# of SAMPLES-FOLDER-PATTERN FACT: it holds for each of these programs
+# of SAMPLES-FOLDER-PATTERN FACT: it holds for each of these static programs
 of()
 {
-	for file in $(cd "$SAMPLES" && find $1 -type f | sort); do
+	for file in $(cd "$SAMPLES" && find $1 -type f \
+		\( ! -name '*.*' -o -name '*.stripped' \) | sort); do
 		inspected "$SAMPLES/$file" && "$2" "$SAMPLES/$file" && continue
 		echo "in $file"
 		return 1
@@ -73,6 +74,11 @@ all_patched()
 		>/dev/null && return
 	jq -c '.sites[] | select(.patched | not)' "$tmp/inspect.json"
 	return 1
+}
+
+library_patched()
+{
+	inspected "$1" && all_patched && same_said
 }
 
 none_unproven()
@@ -162,6 +168,36 @@ right_path()
 	return 1
 }
 
+# Each recorded call of a run without patches is of a site that is listed for
+# the file, with the same function.
+net_rules()
+{
+	jq -e --slurpfile inspected "$tmp/inspect.json" '.events |
+		.net_hits >= .net_recorded and .net_recorded > 0 and
+		.sites_patched == 0 and
+		([.net_sites[].calls] | add) == .net_recorded and
+		all(.net_sites[]; . as $net |
+		    .why == "not patched: --patch=none" and
+		    any($inspected[0].sites[]; .address == $net.in_file and
+		        (.function | startswith($net.function + "+0x"))))' \
+		"$tmp/net.json"
+}
+
+net_named()
+{
+	rm -f "$tmp/net.run"
+	inspected "$1" &&
+		"$GOLOAD" record -q --patch=none -o "$tmp/net.run" "$1" \
+			>"$tmp/net.out" &&
+		"$GOLOAD" report "$tmp/net.run" >"$tmp/net.txt" &&
+		"$GOLOAD" report --format json "$tmp/net.run" \
+			>"$tmp/net.json" &&
+		grep -q '^  Nothing was patched, as --patch=none says: ' \
+			"$tmp/net.txt" && net_rules && return
+	jq -c .events "$tmp/net.json"
+	return 1
+}
+
 # ---- controls ---------------------------------------------------------------
 
 # A site that is not listed, one that is not patched, another's name.
@@ -178,6 +214,21 @@ sees()
 	jq '.sites[1].number = 77777 | .sites[2].number = 77777 |
 		.sites[3].number = 77777' "$tmp/good" >"$tmp/inspect.json"
 	fails right_numbers "$file"
+}
+
+# The net's sites of one program are not among another's.
+sees_net()
+{
+	net_named "$SAMPLES/$newest/hello" || return
+	cp "$tmp/net.json" "$tmp/good"
+	for edit in '.events.net_sites[0].calls += 1' \
+		'.events.net_sites[0].in_file = "0x1"' \
+		'.events.net_sites[0].function = "main.none"'; do
+		jq "$edit" "$tmp/good" >"$tmp/net.json"
+		fails net_rules && continue
+		echo "right all the same: $edit"
+		return 1
+	done
 }
 
 # ---- programs of others -----------------------------------------------------
@@ -201,6 +252,7 @@ extra_runs()
 # -----------------------------------------------------------------------------
 
 fact "control: a site that is not as it should be is noticed" sees
+fact "control: so is a call of the net with another site" sees_net
 fact "the sites of Go programs are those objdump finds" of 'go1*' right_sites
 fact "every pair of bytes in Go text is a site or within an instruction" \
 	of 'go1*' right_pairs
@@ -208,11 +260,22 @@ fact "every site of Go programs is patched" of 'go1*' all_patched
 fact "the functions of Go programs are right, stripped or not" \
 	of 'go1*' right_functions
 fact "numbers that the instruction before loads are known" \
-	of 'go1* c-*' right_numbers
-fact "the sites of C programs are those objdump finds" of 'c-*' right_sites
-fact "no site of C programs is unproven" of 'c-*' none_unproven
-fact "text and JSON say the same" of 'go1* c-*' same_said
-fact "linkage, Go version and stripping are told" of 'go1* c-*' right_kind
+	of 'go1* c-*-static*' right_numbers
+fact "the sites of C programs are those objdump finds" of 'c-*-static*' right_sites
+fact "no site of C programs is unproven" of 'c-*-static*' none_unproven
+musl=/lib/ld-musl-x86_64.so.1
+if [ -e $musl ]; then
+	fact "every site of musl's libc is patched, though few functions have names" \
+		library_patched $musl
+else
+	left_out "every site of musl's libc is patched" "there is no $musl"
+fi
+fact "text and JSON say the same" of 'go1* c-*-static*' same_said
+fact "linkage, Go version and stripping are told" of 'go1* c-*-static*' right_kind
+for file in $newest/hello $newest/hello.stripped c-glibc-static/hello; do
+	fact "$file without patches: the net's calls are of its sites" \
+		net_named "$SAMPLES/$file"
+done
 fact "a path with odd characters is told as it is" right_path
 
 [ -n "$GOLOAD_EXTRA_BINARIES" ] ||

@@ -8,8 +8,13 @@ times=5
 [ "$STRESS" = 0 ] || times=100
 
 samples hello args churn nil wait spin sections dump0 dropuid pid fork \
-	threads malloc signals
+	threads malloc signals hello.dynamic hello.pie hello.cgo hello.cgo-pie \
+	hello.cgo-static spin.pie spin.cgo pid.cgo nil.cgo
 helper self -static
+mv "$tmp/self" "$tmp/self-static"
+helper self -fno-pie -no-pie
+mv "$tmp/self" "$tmp/self-nopie"
+helper self -fPIE -pie
 
 # Another user must reach them all.
 mkdir "$tmp/samples"
@@ -55,15 +60,19 @@ as_natively()
 	done
 }
 
-# What it sees of itself: each line as natively, but for those about its pid.
+# What it sees of itself: each line as natively, but for those about its pid,
+# and for where its loader lies (AT_BASE).
 self()
 {
-	run self_native "$tmp/self" 'a b' '' c
-	recorded self_here --patch="$mode" -- "$tmp/self" 'a b' '' c
-	for name in self_native self_here; do
-		sed -E -i '/^(Tgid|PPid|NStgid):/d' "$tmp/$name.out"
+	for build in self-static self self-nopie; do
+		run self_native "$tmp/$build" 'a b' '' c
+		recorded self_here --patch="$mode" -- "$tmp/$build" 'a b' '' c
+		for name in self_native self_here; do
+			sed -E -i '/^(Tgid|PPid|NStgid):/d; /^auxv 7 [^0]/d' \
+				"$tmp/$name.out"
+		done
+		alike self_native self_here && closes self_here || return
 	done
-	alike self_native self_here && closes self_here
 }
 
 # every_sample USER: all of it, as told by `as` and `mode`.
@@ -166,13 +175,13 @@ exited 0" ] || return
 
 # The program ends while its threads come to sites for the first time: spin
 # cannot write its profile to no file.
-early_ends()
+early_ends() # TIMES KIND
 {
 	rm -f "$tmp"/many.*
 	i=0
-	while [ $i -lt 100 ]; do
+	while [ $i -lt "$1" ]; do
 		run many "$GOLOAD" record -q --patch="$mode" \
-			-o "$tmp/many.run" "$SAMPLES/$newest/spin" ''
+			-o "$tmp/many.run" "$SAMPLES/$2" ''
 		[ "$(cat "$tmp/many.end")" = 'exited 1' ] || return
 		"$GOLOAD" report --format json "$tmp/many.run" \
 			>>"$tmp/many.json" || return
@@ -182,10 +191,10 @@ early_ends()
 	closes many
 }
 
-same_pid()
+same_pid() # KIND
 {
 	run pid sh -c 'echo $$; exec "$0" "$@"' "$GOLOAD" --patch="$mode" \
-		"$SAMPLES/$newest/pid"
+		"$SAMPLES/$1"
 	[ "$(uniq "$tmp/pid.out" | wc -l)" = 1 ] &&
 		[ "$(wc -l <"$tmp/pid.out")" = 2 ] && return
 	cat "$tmp/pid.out" "$tmp/pid.err"
@@ -230,14 +239,16 @@ without()
 {
 	for under in "" "$GOLOAD --patch=$mode"; do
 		for what in "$SAMPLES/$newest/nil" \
-			"$SAMPLES/$newest/nil die" "$tmp/self"; do
+			"$SAMPLES/$newest/nil die" "$tmp/self-static" \
+			"$SAMPLES/$newest/nil.cgo die" "$tmp/self"; do
 			# shellcheck disable=SC2086
 			case $1 in
 			0) (run closed $under $what <&-) ;;
 			1) (run closed sh -c 'exec "$@" >&-' sh $under $what) ;;
 			2) (run closed sh -c 'exec "$@" 2>&-' sh $under $what) ;;
 			esac
-			sed -E -i '/^(Tgid|PPid|NStgid):/d' "$tmp/closed.out"
+			sed -E -i '/^(Tgid|PPid|NStgid):/d; /^auxv 7 [^0]/d' \
+				"$tmp/closed.out"
 			cat "$tmp/closed.out" "$tmp/closed.end"
 			[ "$1" = 2 ] || grep '^descriptor' "$tmp/closed.err"
 		done >"$tmp/closed.${under:+under}"
@@ -245,10 +256,10 @@ without()
 	diff "$tmp/closed." "$tmp/closed.under"
 }
 
-as_pid_1()
+as_pid_1() # KIND
 {
 	run pid1 unshare -fp --mount-proc "$GOLOAD" --patch="$mode" \
-		"$SAMPLES/$newest/pid"
+		"$SAMPLES/$1"
 	[ "$(cat "$tmp/pid1.out" "$tmp/pid1.end")" = "1
 exited 0" ] && grep -qi 'unexplained *0\|nothing is unexplained' \
 		"$tmp/pid1.err" && return
@@ -268,12 +279,20 @@ pid_1_panics()
 one_by_one()
 {
 	mode=$1
-	for kind in $(kinds hello); do
+	for kind in $(kinds hello) $newest/hello.pie $newest/hello.cgo \
+		c-glibc-dynamic/hello c-musl-dynamic/hello; do
 		fact "50 runs of $kind close, --patch=$mode" fifty "$kind"
 	done
 	fact "100 runs that end while threads start close, --patch=$mode" \
-		early_ends
-	fact "the pid is that of the shell before exec, --patch=$mode" same_pid
+		early_ends 100 "$newest/spin"
+	for kind in $newest/spin.pie $newest/spin.cgo; do
+		fact "50 runs of $kind that end early close, --patch=$mode" \
+			early_ends 50 "$kind"
+	done
+	for kind in $newest/pid $newest/pid.cgo; do
+		fact "the pid is that of the shell before exec, $kind, --patch=$mode" \
+			same_pid "$kind"
+	done
 	fact "standard input passes through, --patch=$mode" through_stdin
 	fact "pipes work, --patch=$mode" through_pipes
 	fact "a pipe that breaks kills as natively, --patch=$mode" broken_pipe
@@ -285,7 +304,10 @@ one_by_one()
 		left_out "a run as pid 1, --patch=$mode" "not root"
 		return
 	fi
-	fact "a run as pid 1 ends with its summary, --patch=$mode" as_pid_1
+	for kind in $newest/pid $newest/pid.cgo; do
+		fact "$kind as pid 1 ends with its summary, --patch=$mode" \
+			as_pid_1 "$kind"
+	done
 	fact "a panic as pid 1 is one, --patch=$mode" pid_1_panics
 }
 

@@ -13,10 +13,28 @@ static()
 	exit 1
 }
 
+# dynamic NAME: the same as $tmp/NAME-glibc, -glibc-nopie and -musl
+dynamic()
+{
+	for build in "glibc:$CC -fPIE -pie" "glibc-nopie:$CC -fno-pie -no-pie" \
+		musl:musl-gcc; do
+		${build#*:} -std=gnu11 -O1 -Wall -Wextra -D_GNU_SOURCE \
+			"$here/helpers/$1.c" -pthread -o "$tmp/$1-${build%%:*}" &&
+			continue
+		echo "tests/helpers/$1.c does not build: ${build%%:*}"
+		exit 1
+	done
+}
+
+command -v musl-gcc >/dev/null ||
+	skip "musl-gcc is missing (Debian: musl-tools)"
 static signals_pc
 static signals_masks
 static signals_step
-samples signals spin sleeper
+dynamic signals_pc
+dynamic signals_masks
+samples signals spin sleeper signals.dynamic spin.pie spin.cgo spin.cgo-pie \
+	spin.cgo-static
 
 # as_native COMMAND...: the same output and end natively, patched and not.
 as_native()
@@ -76,7 +94,19 @@ fact 'every register is right in a storm' well "$tmp/signals_step" storm 1000
 fact 'the ledger of a storm closes' closed "$tmp/signals_pc" r 2000
 fact 'the ledger of many jumps closes' closed "$tmp/signals_pc" r 2000 jump
 
-for kind in c-glibc-static c-glibc-static-pie c-musl-static; do
+for libc in glibc glibc-nopie musl; do
+	fact "5,000 signals in a storm, $libc: no handler sees goload" \
+		well "$tmp/signals_pc-$libc" rf 5000
+	fact "on an alternate stack, $libc" well "$tmp/signals_pc-$libc" o 2000
+	fact "with SA_RESETHAND, $libc" well "$tmp/signals_pc-$libc" h 1000
+	fact "2,000 handlers that leave by siglongjmp, $libc" \
+		well "$tmp/signals_pc-$libc" rf 2000 jump
+	fact "its ledger closes, $libc" \
+		closed "$tmp/signals_pc-$libc" r 1000 jump
+done
+
+for kind in c-glibc-static c-glibc-static-pie c-musl-static \
+	c-glibc-dynamic c-glibc-dynamic-nopie c-musl-dynamic; do
 	fact "a storm on an alternate stack, $kind" \
 		as_native "$SAMPLES/$kind/signals" 5000
 	fact "its ledger closes, $kind" closed "$SAMPLES/$kind/signals" 2000
@@ -89,6 +119,9 @@ spins()
 	done
 }
 fact 'Go with preemption, children and a CPU profile' spins
+for kind in $(cd "$SAMPLES" && echo go1*/spin.pie go1*/spin.cgo*); do
+	fact "the same, $kind" as_native "$SAMPLES/$kind" "$tmp/profile" 200
+done
 
 # A storm from outside on a program that handles none of it itself.
 bombarded()
@@ -116,6 +149,18 @@ fact 'dispositions, masks and waiting calls' as_native "$tmp/signals_masks"
 fact 'bad pointers, numbers and sizes' as_native "$tmp/signals_masks" pointers
 fact "the program's own SIGSYS" as_native "$tmp/signals_masks" sys
 fact 'to block SIGSYS is harmless' as_native "$tmp/signals_masks" blocked
+for libc in glibc glibc-nopie musl; do
+	one=$tmp/signals_masks-$libc
+	fact "dispositions, masks and waiting calls, $libc" as_native "$one"
+	fact "bad pointers, numbers and sizes, $libc" as_native "$one" pointers
+	fact "to block SIGSYS is harmless, $libc" as_native "$one" blocked
+done
+for libc in glibc glibc-nopie; do
+	fact "the program's own SIGSYS, $libc" \
+		as_native "$tmp/signals_masks-$libc" sys
+done
+left_out "the program's own SIGSYS, musl" \
+	'its raise() blocks SIGSYS, which goload keeps deliverable'
 left_out 'a blocked SIGSYS stays pending' 'goload keeps it deliverable'
 left_out 'SIGSYS is blocked in its own handler' 'goload keeps it deliverable'
 

@@ -143,6 +143,28 @@ static void first_thread_exits(int by_group)
 	syscall(SYS_exit, 7);
 }
 
+static void *leave(void *status)
+{
+	ms_sleep(20);
+	map_once();
+	say("still here");
+	if (status)
+		exit((int)(intptr_t)status);
+	return NULL;
+}
+
+/* By libc: the first thread waits in it, or is gone when the last one ends. */
+static void thread_exits(int status, int first_waits)
+{
+	pthread_t thread;
+
+	pthread_create(&thread, NULL, leave, (void *)(intptr_t)status);
+	if (first_waits)
+		for (;;)
+			pause();
+	pthread_exit(NULL);
+}
+
 /* ---- a churn that leaves its own account --------------------------------- */
 
 #define ACCOUNT_MS 4096u
@@ -294,6 +316,12 @@ static int act(char **argv)
 		exit(atoi(to));
 	else if (!strcmp(way, "raw-exit"))
 		syscall(SYS_exit, atoi(to));
+	else if (!strcmp(way, "_exit"))
+		_exit(atoi(to));
+	else if (!strcmp(way, "thread-exit"))
+		thread_exits(atoi(to), 1);
+	else if (!strcmp(way, "pthread-exit"))
+		thread_exits(atoi(to), 0);
 	else if (!strcmp(way, "first-thread-exits"))
 		first_thread_exits(1);
 	else if (!strcmp(way, "every-thread-exits"))

@@ -1,7 +1,8 @@
 /*
  * A storm of timer signals on a program that makes calls of every kind that a
  * stub treats differently.  Each handler finds the interrupted program in the
- * program's own text or in the vDSO, and the calls give what they must.
+ * text of the program, of a library or of the vDSO, and the calls give what
+ * they must.
  *
  *	signals_pc FLAGS SIGNALS [jump]
  *
@@ -10,6 +11,7 @@
  * leaves by siglongjmp.
  */
 #include <errno.h>
+#include <link.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -27,8 +29,6 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-extern char __executable_start[], etext[];
-
 #define PAGE 4096u
 
 static volatile sig_atomic_t count, violations, wrong;
@@ -40,12 +40,35 @@ static sigjmp_buf again;
 static char alternate[1 << 16];
 static long me;
 
+static struct {
+	uint64_t start, end;
+} texts[16]; /* of the program and its libraries */
+static unsigned text_count;
+
+static int note_text(struct dl_phdr_info *info, size_t size, void *unused)
+{
+	(void)size;
+	(void)unused;
+	for (int i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *p = &info->dlpi_phdr[i];
+
+		if (p->p_type != PT_LOAD || !(p->p_flags & PF_X) ||
+		    text_count == sizeof(texts) / sizeof(*texts))
+			continue;
+		texts[text_count].start = info->dlpi_addr + p->p_vaddr;
+		texts[text_count].end = texts[text_count].start + p->p_memsz;
+		text_count++;
+	}
+	return 0;
+}
+
 static void check_pc(const ucontext_t *context)
 {
 	uint64_t rip = (uint64_t)context->uc_mcontext.gregs[REG_RIP];
 
-	if (rip >= (uint64_t)__executable_start && rip < (uint64_t)etext)
-		return;
+	for (unsigned i = 0; i < text_count; i++)
+		if (rip >= texts[i].start && rip < texts[i].end)
+			return;
 	if (rip >= vdso && rip < vdso_end)
 		return;
 	if (!violations++)
@@ -197,6 +220,7 @@ int main(int argc, char **argv)
 
 	vdso = getauxval(AT_SYSINFO_EHDR);
 	vdso_end = vdso + 4 * PAGE;
+	dl_iterate_phdr(note_text, NULL);
 	me = getppid();
 	jumps = argc > 3;
 	set_action(argc > 1 ? argv[1] : "");
