@@ -30,6 +30,7 @@ enum file_block_type {
 	FILE_RESIDENT, /* struct file_resident[]: of the last look */
 	FILE_SITES,    /* struct file_site[] */
 	FILE_END,      /* struct file_end: the last block of a whole run */
+	FILE_MEMSTATS, /* struct file_memstats, then why not (text, NUL) */
 };
 
 struct file_header {
@@ -97,6 +98,22 @@ struct file_sample {
 	uint64_t vm_size;
 	uint64_t resident;        /* of the whole process */
 	uint64_t goload_resident; /* goload's part of it */
+};
+
+/*
+ * What runtime.ReadMemStats would say at that moment, read from outside
+ * (observer/symbol/memstats.h); bytes.  available 0: the numbers are 0 and a
+ * text behind says why; then there is one such block in the run, else one with
+ * each sample.
+ */
+struct file_memstats {
+	uint64_t tsc;
+	uint64_t available;
+	uint64_t sys;
+	uint64_t heap_sys, heap_idle, heap_inuse, heap_released;
+	uint64_t stack_inuse, stack_sys;
+	uint64_t mspan_inuse, mspan_sys, mcache_inuse, mcache_sys;
+	uint64_t buck_hash_sys, gc_sys, other_sys;
 };
 
 /* A range with the bytes of it that are resident; ranges do not overlap. */

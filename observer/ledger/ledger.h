@@ -125,6 +125,11 @@ struct ledger_row {
 	/* "Go runtime", "libc", "library", "program", "kernel" */
 	const char *owner;
 	uint64_t reserved, committed, resident;
+	/* of `resident`: anonymous, of files, shared with others; in huge pages
+	 * (any of these).  Bytes given back by madvise, and of those the ones
+	 * that are resident again. */
+	uint64_t anonymous, file, shared, huge;
+	uint64_t returned, came_back;
 	uint64_t mappings;        /* pieces, after joining equal neighbours */
 	uint64_t makes;           /* arenas, stacks ..., however cut up */
 	struct ledger_site *site; /* who made it, most bytes first */
@@ -178,6 +183,14 @@ struct ledger_net_site {
 	uint8_t how;    /* file_site.how; 0: not among the file's sites */
 };
 
+/* MemStats as Go's runtime would tell it, over time. */
+struct ledger_memstats {
+	const struct file_memstats *last; /* NULL: not available ... */
+	const char *reason;               /* ... because; NULL: not Go */
+	const struct file_memstats **at;  /* each sample, in order */
+	size_t count;
+};
+
 struct ledger {
 	const struct ledger_run *run;
 	/* totals, bytes.  target + goload + unexplained = vm_size,
@@ -200,6 +213,7 @@ struct ledger {
 	struct ledger_row *row; /* most bytes first */
 	size_t row_count;
 	struct ledger_names names;
+	struct ledger_memstats memstats;
 	char **word; /* kinds that only this run has */
 	size_t word_count;
 	struct ledger_own *own;
