@@ -65,15 +65,16 @@ static void ask(uint64_t start, uint64_t size, uint32_t prot)
 	shim_ring_bell();
 	if (!answered(request))
 		return;
-	if (request->patch_count)
+	if (request->patch_count && !(shim.options & SESSION_NO_PATCH))
 		shim_patch_late(start, size, prot, request->bias, shim_reply,
 		                request->patch_count);
 	__atomic_store_n(&request->state, SESSION_IDLE, __ATOMIC_SEQ_CST);
 }
 
+/* Asked even when nothing shall be patched: stacks and names need the file. */
 void shim_code_arrived(uint64_t start, uint64_t size, uint32_t prot)
 {
-	if (shim.gate == SHIM_OFF || (shim.options & SESSION_NO_PATCH))
+	if (shim.gate == SHIM_OFF)
 		return;
 	while (__atomic_exchange_n(&lock, 1, __ATOMIC_ACQUIRE))
 		__builtin_ia32_pause();

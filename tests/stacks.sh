@@ -1,0 +1,94 @@
+#!/bin/sh
+# The stack of each memory call, from C, Go and both, goes back to the start of
+# the program, of its thread or of its goroutine; one that does not is counted.
+# As root and as another user, patched and through the net alone.
+# shellcheck disable=SC1091,SC2317
+. "$(dirname "$0")/lib.sh"
+
+samples hello churn hello.pie hello.cgo hello.cgo-pie hello.cgo-static \
+	churn.cgo hello.dynamic malloc.dynamic threads.dynamic
+helper stacks_calls -O2 -fomit-frame-pointer -pthread
+helper dynamic_open -ldl
+$CC -O2 -fomit-frame-pointer -static -pthread "$here/helpers/stacks_calls.c" \
+	-o "$tmp/stacks_static"
+mkdir "$tmp/samples"
+cp -R "$SAMPLES"/go1* "$SAMPLES"/c-* "$tmp/samples"
+cp "$GOLOAD" "$tmp/goload"
+SAMPLES=$tmp/samples
+GOLOAD=$tmp/goload
+chmod 777 "$tmp"
+
+# whole COMMAND...: of a hundred stacks at most one is cut.
+whole()
+{
+	rm -f "$tmp/whole.run"
+	recorded whole --patch="$mode" -- "$@" </dev/null >/dev/null
+	closes whole || return
+	jq -e '.events.count > 0 and
+		.events.truncated * 100 <= .events.count' \
+		"$tmp/whole.json" >/dev/null && return
+	echo "$*: $(jq -c '.events | [.truncated, .count]' "$tmp/whole.json")"
+	return 1
+}
+
+all_whole()
+{
+	for build in $(cd "$SAMPLES" && find . -type f \( -name hello -o \
+		-name churn -o -name 'churn.cgo' -o -name 'hello.*' -o \
+		-name malloc -o -name threads \) | sort); do
+		whole "$SAMPLES/$build" || return
+	done
+}
+
+interpreters()
+{
+	whole "$tmp/dynamic_open" 30 libm.so.6 cos || return
+	for program in python3 perl node; do
+		at=$(command -v "$program") || continue
+		# a wrapper is a script
+		[ "$(head -c 4 "$at" | tail -c 3)" = ELF ] ||
+			at=/usr/bin/$program
+		[ -x "$at" ] || continue
+		case $program in
+		python3) whole "$at" -c 'import json, socket, threading' ;;
+		perl) whole "$at" -e 'use POSIX; my @a = (1) x 1000000;' ;;
+		node) whole "$at" -e 'JSON.stringify([...Array(100000).keys()])' ;;
+		esac || return
+	done
+}
+
+# The call that maps 3 MiB is the function's, whatever way leads to it.
+from_place()
+{
+	for build in "$tmp"/stacks_calls "$tmp"/stacks_static; do
+		rm -f "$tmp/place.run"
+		recorded place --patch="$mode" -- "$build" "$1"
+		closes place || return
+		jq -e --argjson cut "$2" '.events.truncated == $cut and
+			any(.ledger[].sites[]; .bytes == 3145728 and
+				.function == "maps_memory")' \
+			"$tmp/place.json" >/dev/null && continue
+		echo "$build $1: $(jq -c '[.events.truncated, .ledger[].sites]' \
+			"$tmp/place.json")"
+		return 1
+	done
+}
+
+for user in '' "setpriv --reuid=65534 --regid=65534 --clear-groups"; do
+	[ -z "$user" ] || [ "$(id -u)" = 0 ] || continue
+	as=$user
+	name=$([ "$user" ] && echo nobody || id -un)
+	for mode in all none; do
+		where="$name, --patch=$mode"
+		fact "99 of 100 stacks are whole, $where" all_whole
+		fact "those of interpreters, too, $where" interpreters
+		fact "a call three deep, $where" from_place chain 0
+		fact "in a thread, $where" from_place thread 0
+		fact "in a signal handler, $where" from_place signal 0
+		fact "one that begins in a coroutine is counted, $where" \
+			from_place coroutine 1
+		fact "one that is too deep is counted, $where" \
+			from_place alloca 1
+	done
+done
+finish
