@@ -16,7 +16,7 @@ trap 'rm -rf "$work"' EXIT
 
 "$CC" -O2 -static -o "$work/loop" "$here/loop.c"
 "$CC" -O2 -o "$work/rounds" "$here/rounds.c" -lm
-"$here/../samples/build.sh" "$SAMPLES" hello >/dev/null
+"$here/../samples/build.sh" "$SAMPLES" hello hello.cgo >/dev/null
 
 line()
 {
@@ -71,6 +71,11 @@ row "a signal delivered to a handler" "1.10 x" number \
 COUNT= whole hello "$SAMPLES/go/hello" &&
 	row "start-up to main: static Go hello" "+5 ms" first \
 		"$SAMPLES/go/hello"
+for go in "$SAMPLES"/go1*; do
+	COUNT= whole hello.cgo "$go/hello.cgo" &&
+		row "the same: cgo hello, ${go##*/}" "+10 ms" first \
+			"$go/hello.cgo"
+done
 row "hello from exec to end" "" whole "$SAMPLES/go/hello"
 
 # Large Go programs are at hand where Go is: the go command (with symbols) and

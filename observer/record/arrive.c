@@ -160,7 +160,9 @@ static const struct module *sites_of(struct arrivals *arrivals,
 	a[oldest].inode = line->inode;
 	a[oldest].file = *file;
 	a[oldest].used = ++arrivals->clock;
-	module_read(&a[oldest].module, file, PATCH_MODULES);
+	if (!early_library(arrivals->early, line->inode, file->size,
+	                   &a[oldest].module))
+		module_read(&a[oldest].module, file, PATCH_MODULES);
 	*known = false;
 	return &a[oldest].module;
 }

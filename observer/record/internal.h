@@ -8,6 +8,7 @@
 #include "observer/symbol/symbol.h"
 #include "observer/symbol/unwind.h"
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -61,6 +62,33 @@ void module_read(struct module *module, const struct module_bytes *file,
                  enum patch_module kind);
 void module_free(struct module *module);
 
+/* ---- early.c ------------------------------------------------------------- */
+
+#define EARLY_FILES 6
+
+struct early {
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	const struct module_bytes *program;
+	char *folder; /* of the interpreter */
+	size_t count; /* 0: not started */
+	struct early_file {
+		struct module_bytes bytes; /* mapped for good */
+		uint64_t inode;
+		enum patch_module kind;
+		struct module module;
+		bool judged; /* under the lock */
+	} file[EARLY_FILES];
+};
+
+/* Both files stay mapped. */
+void early_start(struct early *early, const struct module_bytes *program,
+                 const struct module_bytes *interp, const char *interp_path);
+struct module early_interp(struct early *early); /* waits for it */
+/* The library, if it is among them, once; the caller frees the module. */
+bool early_library(struct early *early, uint64_t inode, size_t size,
+                   struct module *module);
+
 /* ---- plan.c -------------------------------------------------------------- */
 
 struct plan {
@@ -72,6 +100,7 @@ struct plan {
 	char *interp_path;
 	char *exe; /* the program's absolute path */
 	struct module module[PATCH_MODULES];
+	struct early early;
 };
 
 bool plan_program(const struct record_options *options, struct plan *plan,
@@ -158,6 +187,7 @@ char *look_maps(const struct proc *proc);
 
 struct arrivals {
 	uint64_t clock;
+	struct early *early;
 	struct arrival {
 		uint64_t inode, used;
 		struct module_bytes

@@ -572,6 +572,7 @@ void observe(struct observer *observer)
 	struct record_options options = *observer->options;
 	struct record_failure failure;
 
+	life.arrivals.early = &life.plan.early;
 	promise_life(observer->session);
 	detach(observer);
 	life.options = &options;
@@ -588,7 +589,6 @@ void observe(struct observer *observer)
 		                                 MFD_CLOEXEC);
 	if (!plan_program(&options, &life.plan, &failure))
 		refuse(observer->session, &failure);
-	drain_prepare(&life.drain);
 	if (!output_open(&life.out, options.output_fd) ||
 	    !stacks_open(&life.stacks, observer->session) ||
 	    !write_plan(&life, observer->session_fd)) {
@@ -601,6 +601,7 @@ void observe(struct observer *observer)
 	}
 	write_clock(&life);
 	set_state(observer->session, SESSION_PLANNED);
+	drain_prepare(&life.drain); /* while goload becomes the image */
 	if (wait_for_boot(&life)) {
 		take_over(&life, observer->socket_fd, observer->target);
 		watch(&life);

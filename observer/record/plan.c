@@ -129,8 +129,7 @@ static bool plan_interp(const struct module_bytes *program, struct plan *plan,
 			record_fail(failure, 126, 0, "interpreter %s: %s", path,
 			            loader_strerror(error));
 		else
-			module_read(&plan->module[PATCH_INTERP], file,
-			            PATCH_INTERP);
+			early_start(&plan->early, program, file, path);
 	}
 	return done;
 }
@@ -225,6 +224,9 @@ bool plan_program(const struct record_options *options, struct plan *plan,
 	           plan_interp(file, plan, failure)) {
 		module_read(&plan->module[PATCH_PROGRAM], file, PATCH_PROGRAM);
 		plan_vdso(plan);
+		if (plan->interp)
+			plan->module[PATCH_INTERP] =
+				early_interp(&plan->early);
 		plan->exe = realpath(options->path, NULL);
 		done = plan->exe && assemble(plan, options->path, plan->exe);
 		if (!done)
