@@ -61,7 +61,8 @@ serve()
 	shift
 
 	port=$(free_port)
-	PORT=$port "$@" >"$tmp/out" 2>"$tmp/err" &
+	# where this runs in the background itself SIGINT is ignored
+	PORT=$port env --default-signal=INT "$@" >"$tmp/out" 2>"$tmp/err" &
 	pid=$!
 	wait_for "$port"
 	for ((i = 0; i < requests; i++)); do
