@@ -31,11 +31,13 @@ whole()
 	return 1
 }
 
+# The race detector's calls end at racecall, which leaves no trace of the
+# goroutine it came from.
 all_whole()
 {
 	for build in $(cd "$SAMPLES" && find . -type f \( -name hello -o \
 		-name churn -o -name 'churn.cgo' -o -name 'hello.*' -o \
-		-name malloc -o -name threads \) | sort); do
+		-name malloc -o -name threads \) ! -name '*.race' | sort); do
 		whole "$SAMPLES/$build" || return
 	done
 }

@@ -65,6 +65,32 @@ static uint64_t find_runtime(struct symbol_file *file)
 	return schedinit;
 }
 
+static int is_go(const struct pclntab *go, uint32_t index)
+{
+	struct symbol_place place = { 0 };
+
+	goline_find(go, index, pclntab_entry(go, index), &place);
+	return place.file != NULL;
+}
+
+/*
+ * What Go's own linker took from host objects (cgo, the race detector) stands
+ * in the table, too, before or behind all that is Go, and has no source file.
+ * Neither has the build id, one entry in front of all.
+ */
+static void find_go_text(struct symbol_file *file)
+{
+	const struct pclntab *go = &file->go;
+	uint32_t first = 0, last = go->count;
+
+	while (first < last && !is_go(go, first))
+		first++;
+	while (last > first && !is_go(go, last - 1))
+		last--;
+	file->info.go_text[0] = pclntab_entry(go, first > 1 ? first : 0);
+	file->info.go_text[1] = pclntab_entry(go, last);
+}
+
 struct symbol_file *symbol_open(const void *bytes, size_t size)
 {
 	struct symbol_file *file = calloc(1, sizeof(*file));
@@ -79,9 +105,7 @@ struct symbol_file *symbol_open(const void *bytes, size_t size)
 	pclntab_find(file);
 	uint64_t schedinit = 0;
 	if (file->go.version != PCLNTAB_NONE) {
-		file->info.go_text[0] = pclntab_entry(&file->go, 0);
-		file->info.go_text[1] =
-			pclntab_entry(&file->go, file->go.count);
+		find_go_text(file);
 		schedinit = find_runtime(file);
 	}
 	file->go_version = buildinfo_go_version(file, schedinit);
