@@ -74,11 +74,18 @@ static int is_forbidden(long result)
 	return result == -EPERM || result == -ENOSYS || result == -EACCES;
 }
 
+/* Without that call: the kernel reads the mask, and then finds that there is no
+ * such request. */
+static int is_there(uint64_t from)
+{
+	return sys_call4(__NR_rt_sigprocmask, -1, (long)from, 0, 8) != -EFAULT;
+}
+
 int shim_read(void *to, uint64_t from, size_t size)
 {
 	long done = copy(__NR_process_vm_readv, to, from, size);
 
-	if (is_forbidden(done))
+	if (is_forbidden(done) && is_there(from))
 		memcpy(to, (const void *)from, size);
 	else if (done != (long)size)
 		return -EFAULT;
@@ -90,7 +97,7 @@ size_t shim_read_some(void *to, uint64_t from, size_t size)
 {
 	long done = copy(__NR_process_vm_readv, to, from, size);
 
-	if (is_forbidden(done)) { /* this page is there at least */
+	if (is_forbidden(done) && is_there(from)) { /* this page at least */
 		size_t rest = LOADER_PAGE - (from & (LOADER_PAGE - 1));
 
 		done = (long)(size < rest ? size : rest);

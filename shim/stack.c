@@ -106,18 +106,23 @@ static void walk_goroutine(struct ring_slot *slot)
 /* ---- C --------------------------------------------------------------------
  */
 
+#define BEING_WRITTEN 1 /* no thread's key */
+
 static struct shim_stack *stack_of(uint64_t key)
 {
-	return &shim_stacks[key >> STACK_KEY_SHIFT & (STACK_COUNT - 1)];
+	return &shim_stacks[(uint32_t)key * STACK_HASH >> STACK_HASH_SHIFT];
 }
 
-/* Of the calling thread.  Readers look at the key before and after. */
+/* Of the calling thread.  Readers look at the key before and after; while two
+ * threads want the same entry the second goes without. */
 void shim_stack_learn(uint64_t low, uint64_t top)
 {
 	uint64_t key = shim_thread_key();
 	struct shim_stack *stack = stack_of(key);
 
-	__atomic_store_n(&stack->key, 0, __ATOMIC_SEQ_CST);
+	if (__atomic_exchange_n(&stack->key, BEING_WRITTEN, __ATOMIC_SEQ_CST) ==
+	    BEING_WRITTEN)
+		return;
 	__atomic_store_n(&stack->low, low, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&stack->top, top, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&stack->key, key, __ATOMIC_SEQ_CST);
@@ -135,27 +140,34 @@ static uint64_t top_of(uint64_t key, uint64_t sp)
 	return 0;
 }
 
-/* Bytes of the ring of copies, or 0 when the observer makes no room. */
+/*
+ * Bytes of the ring of copies, or 0 when the observer makes no room.  Where it
+ * stood when patience ran out nobody waits again: a thread that was killed in
+ * its copy never gives it back.
+ */
 static int take_room(uint64_t size, uint64_t *at)
 {
-	uint64_t head =
-		__atomic_load_n(&shim_session.stack_head, __ATOMIC_SEQ_CST);
+	static uint64_t stuck = UINT64_MAX;
 	int slices = 0;
 
 	for (;;) {
 		uint64_t tail = __atomic_load_n(&shim_session.stack_tail,
 		                                __ATOMIC_SEQ_CST);
+		uint64_t head = __atomic_load_n(&shim_session.stack_head,
+		                                __ATOMIC_SEQ_CST);
 
-		if (head + size - tail > TRACE_STACK_ROOM) {
-			if (!shim_ring_patience(&slices))
-				return 0;
-			head = __atomic_load_n(&shim_session.stack_head,
-			                       __ATOMIC_SEQ_CST);
-		} else if (__atomic_compare_exchange_n(
-				   &shim_session.stack_head, &head, head + size,
-				   0, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST)) {
+		if (head + size - tail <= TRACE_STACK_ROOM) {
+			if (!__atomic_compare_exchange_n(
+				    &shim_session.stack_head, &head,
+				    head + size, 0, __ATOMIC_SEQ_CST,
+				    __ATOMIC_SEQ_CST))
+				continue;
 			*at = head;
 			return 1;
+		}
+		if (tail == stuck || !shim_ring_patience(&slices)) {
+			stuck = tail;
+			return 0;
 		}
 	}
 }

@@ -138,8 +138,6 @@ static void learn_stack(struct shim_frame *frame)
 		pages = shim_readable_pages(frame->rsp - 1);
 		low = ((frame->rsp - 1) & -LOADER_PAGE) -
 		      (pages - 1) * LOADER_PAGE;
-		if (!pages)
-			return;
 	}
 	shim_stack_learn(low, frame->rsp);
 }

@@ -8,7 +8,11 @@
 samples hello churn hello.pie hello.cgo hello.cgo-pie hello.cgo-static \
 	churn.cgo hello.dynamic malloc.dynamic threads.dynamic
 helper stacks_calls -O2 -fomit-frame-pointer -pthread
+helper stacks_holes -O1 -pthread
 helper dynamic_open -ldl
+musl-gcc -O1 -D_GNU_SOURCE "$here/helpers/stacks_holes.c" -idirafter /usr/include \
+	-idirafter "/usr/include/$(uname -m)-linux-gnu" -o "$tmp/stacks_musl" ||
+	skip "musl-gcc is missing (Debian: musl-tools)"
 $CC -O2 -fomit-frame-pointer -static -pthread "$here/helpers/stacks_calls.c" \
 	-o "$tmp/stacks_static"
 mkdir "$tmp/samples"
@@ -76,6 +80,22 @@ from_place()
 	done
 }
 
+# as_natively WHAT: no stack is so odd that a copy of it harms
+as_natively()
+{
+	for build in stacks_holes stacks_musl; do
+		case $build-$1 in
+		stacks_musl-guards | stacks_musl-thread) continue ;;
+		esac
+		rm -f "$tmp/odd.run"
+		run native "$tmp/$build" "$1"
+		recorded odd --patch="$mode" -- "$tmp/$build" "$1"
+		alike native odd && closes odd && continue
+		echo "$build $1: $(cat "$tmp/odd.end")"
+		return 1
+	done
+}
+
 for user in '' "setpriv --reuid=65534 --regid=65534 --clear-groups"; do
 	[ -z "$user" ] || [ "$(id -u)" = 0 ] || continue
 	as=$user
@@ -91,6 +111,15 @@ for user in '' "setpriv --reuid=65534 --regid=65534 --clear-groups"; do
 			from_place coroutine 1
 		fact "one that is too deep is counted, $where" \
 			from_place alloca 1
+		fact "one with holes in it, $where: as natively" \
+			as_natively guards
+		fact "the same in a thread, $where" as_natively thread
+		# the net's signal needs a stack
+		[ $mode = none ] ||
+			fact "one that was never there, $where" \
+				as_natively below
+		fact "the ends of detached threads under a filter, $where" \
+			as_natively filter
 	done
 done
 finish

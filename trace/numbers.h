@@ -25,6 +25,8 @@
 #define TRACE_FLAG_ABANDONED 8
 #define TRACE_FLAG_COPIED    32
 
+#define TRACE_EFAULT         14 /* asm-generic/errno-base.h */
+
 /* system calls that assembly makes (arch/x86/entry/syscalls/syscall_64.tbl) */
 #define TRACE_NR_mmap           9
 #define TRACE_NR_mprotect       10

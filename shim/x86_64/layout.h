@@ -67,8 +67,9 @@
 #define STACK_LOW          8
 #define STACK_TOP          16
 #define STACK_ENTRY_SHIFT  5
-#define STACK_KEY_SHIFT    12
 #define STACK_COUNT        1024
+#define STACK_HASH         0x9e3779b1 /* of a key: its low 32 bits times this */
+#define STACK_HASH_SHIFT   22         /* and the upper 10 of that */
 #define STACK_MAIN_MAX     0x4000000 /* the main thread's, at most */
 #define STACK_RISE         0x10000 /* from one Go frame to the next, at most */
 

@@ -156,8 +156,10 @@ record_gettid:
 
 	/*
 	 * The stack of a caller in C, copied: from RSP to where the thread
-	 * began, so that every word is the thread's own and can be read.  Where
-	 * that is not known, or the ring of copies is full, C sees to it.
+	 * began, so that all of it is the thread's own.  It may still have a
+	 * hole (a guard page that the program put there), so each page is asked
+	 * for first.  Where the beginning is not known, or a page missing, or
+	 * the ring of copies full, C sees to it.
 	 */
 record_copy:				/* rax = key of the thread */
 	mov	shim_stack_top(%rip), %rdi
@@ -165,9 +167,8 @@ record_copy:				/* rax = key of the thread */
 	sub	%rsp, %rcx
 	cmp	$STACK_MAIN_MAX, %rcx
 	jb	1f			/* on the main thread's stack */
-	mov	%rax, %rdx
-	shr	$STACK_KEY_SHIFT, %rdx
-	and	$(STACK_COUNT - 1), %edx
+	imul	$STACK_HASH, %eax, %edx
+	shr	$STACK_HASH_SHIFT, %edx
 	shl	$STACK_ENTRY_SHIFT, %edx
 	lea	shim_stacks(%rip), %rsi
 	add	%rdx, %rsi
@@ -186,7 +187,31 @@ record_copy:				/* rax = key of the thread */
 	mov	$TRACE_STACK_MAX, %edx
 	cmp	%rdx, %rcx
 	cmova	%rdx, %rcx
-	and	$-8, %ecx		/* rcx = bytes to copy */
+	and	$-8, %ecx
+	mov	%rcx, %r8		/* r8 = bytes to copy */
+
+	/* rt_sigprocmask(-1, address, NULL, 8) reads 8 bytes or says EFAULT,
+	 * and then that there is no such request.  Asked across the end of each
+	 * page, for it and the next, or once where there is but one. */
+	lea	(%rsp,%r8), %r9
+	mov	%rsp, %rsi
+	or	$4095, %rsi
+	sub	$3, %rsi
+	lea	4(%rsi), %rax
+	cmp	%r9, %rax
+	cmovae	%rsp, %rsi
+3:	mov	$-1, %edi
+	xor	%edx, %edx
+	mov	$8, %r10d
+	mov	$TRACE_NR_rt_sigprocmask, %eax
+	syscall
+	cmp	$-TRACE_EFAULT, %rax
+	je	record_yield
+	add	$4096, %rsi
+	cmp	%r9, %rsi
+	jb	3b
+
+	mov	%r8, %rcx
 	lea	TRACE_STACK_GRAIN-1(%rcx), %rdx
 	and	$-TRACE_STACK_GRAIN, %edx	/* rdx = what they take */
 	mov	shim_session+SESSION_STACK_HEAD(%rip), %rax
