@@ -65,7 +65,7 @@ static void ask(uint64_t start, uint64_t size, uint32_t prot)
 	shim_ring_bell();
 	if (!answered(request))
 		return;
-	if (request->patch_count && !(shim.options & SESSION_NO_PATCH))
+	if (request->patch_count)
 		shim_patch_late(start, size, prot, request->bias, shim_reply,
 		                request->patch_count);
 	__atomic_store_n(&request->state, SESSION_IDLE, __ATOMIC_SEQ_CST);

@@ -352,17 +352,14 @@ int shim_patch_program(const struct session_plan *plan,
 	if (!protect((uint64_t)shim_stubs, STUB_AREA, PROT_READ | PROT_EXEC) ||
 	    !protect((uint64_t)shim_stubs, STUB_AREA, PROT_READ | PROT_WRITE))
 		return 0;
-	if (!(shim.options & SESSION_NO_PATCH)) {
-		patch_module((const void *)(base + plan->program),
-		             modules->program.bias, patch,
-		             count[PATCH_PROGRAM]);
-		patch += count[PATCH_PROGRAM];
-		patch_module((const void *)(base + plan->interp),
-		             modules->interp.bias, patch, count[PATCH_INTERP]);
-		patch += count[PATCH_INTERP];
-		if (modules->vdso)
-			patch_vdso(modules->vdso, patch, count[PATCH_VDSO]);
-	}
+	patch_module((const void *)(base + plan->program),
+	             modules->program.bias, patch, count[PATCH_PROGRAM]);
+	patch += count[PATCH_PROGRAM];
+	patch_module((const void *)(base + plan->interp), modules->interp.bias,
+	             patch, count[PATCH_INTERP]);
+	patch += count[PATCH_INTERP];
+	if (modules->vdso)
+		patch_vdso(modules->vdso, patch, count[PATCH_VDSO]);
 	return protect((uint64_t)shim_stubs, STUB_AREA, PROT_READ | PROT_EXEC);
 }
 

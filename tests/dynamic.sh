@@ -16,8 +16,10 @@ helper dynamic_open -ldl
 helper dynamic_preload -shared -fPIC
 helper dynamic_spawn
 helper dynamic_threads -pthread
+helper dynamic_detached -pthread
 musl-gcc -O1 "$here/helpers/dynamic_threads.c" -o "$tmp/musl_threads" ||
 	skip "musl-gcc is missing (Debian: musl-tools)"
+musl-gcc -O1 "$here/helpers/dynamic_detached.c" -o "$tmp/musl_detached"
 loader=/lib64/ld-linux-x86-64.so.2
 [ -x $loader ] || skip "no glibc at $loader"
 musl_loader=/lib/ld-musl-x86_64.so.1
@@ -286,6 +288,10 @@ everything()
 		same threads "$tmp/dynamic_threads" 2000
 	fact "2,000 threads with musl, $how: as natively, and closed" \
 		same musl-threads "$tmp/musl_threads" 2000
+	fact "1,000 detached threads, $how: as natively, and closed" \
+		same threads "$tmp/dynamic_detached" 1000
+	fact "the same with musl, $how: as natively, and closed" \
+		same musl-threads "$tmp/musl_detached" 1000
 	fact "posix_spawn with a handler of SIGSYS, $how: as natively" spawned
 	fact "LD_PRELOAD, $how: as natively" \
 		with_library LD_PRELOAD 'preloaded: hello world' \

@@ -192,7 +192,7 @@ net_named()
 		"$GOLOAD" report "$tmp/net.run" >"$tmp/net.txt" &&
 		"$GOLOAD" report --format json "$tmp/net.run" \
 			>"$tmp/net.json" &&
-		grep -q '^  Nothing was patched, as --patch=none says: ' \
+		grep -q '^  Only the ends of threads were patched (--patch=none): ' \
 			"$tmp/net.txt" && net_rules && return
 	jq -c .events "$tmp/net.json"
 	return 1

@@ -152,6 +152,13 @@ closes_rules='
 	    ["the column committed adds up", sum(.committed) == $t.committed],
 	    ["the column resident adds up", sum(.resident) == $t.resident],
 	    ["the column mappings adds up", sum(.mappings) == $t.mappings],
+	    ["what is resident is anonymous, of files or shared",
+	     all(.ledger[]; .anonymous + .file + .shared == .resident
+		and .huge <= .resident)],
+	    ["what came back is resident and was returned, of the row",
+	     all(.ledger[]; .came_back <= .resident
+		and .came_back <= .returned
+		and .returned <= .reserved + .committed)],
 	    ["what is of goload adds up",
 	     ([.goload[] | .size] | add) == $t.goload],
 	    ["resident is not more than committed",

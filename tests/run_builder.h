@@ -29,6 +29,7 @@ struct run {
 	uint8_t *bytes;
 	size_t size, capacity;
 	uint64_t ticket, tsc, thread;
+	uint64_t stacks; /* of the file */
 	/* of the next event only */
 	uint16_t flags;
 	uint16_t frame_count;
@@ -100,15 +101,27 @@ static inline void run_free(struct run *run)
 
 /* ---- events ------------------------------------------------------------- */
 
-/* An event as it stands; tickets and times are the caller's. */
+/* A stack of its own for each event: the reader does not mind. */
+static inline uint64_t run_put_stack(struct run *run, const uint64_t *frames,
+                                     uint64_t count)
+{
+	const struct file_stack stack = { .count = count };
+
+	run_block(run, FILE_STACKS, &stack, sizeof(stack), frames, 8 * count);
+	return ++run->stacks;
+}
+
+/* An event as it stands, but for the number of its stack; tickets and times are
+ * the caller's. */
 static inline void run_put(struct run *run, struct trace_event event)
 {
+	if (run->frame_count)
+		event.stack = run_put_stack(run, run->frame, run->frame_count);
 	event.frames = run->frame_count;
 	event.flags = run->flags;
 	if (!event.thread)
 		event.thread = run->thread;
-	run_block(run, FILE_EVENTS, &event, sizeof(event), run->frame,
-	          8ul * run->frame_count);
+	run_block(run, FILE_EVENTS, &event, sizeof(event), "", 0);
 	run->frame_count = 0;
 	run->flags = 0;
 }
@@ -187,9 +200,23 @@ static inline const char *run_line(unsigned page, unsigned pages,
 static inline void run_resident(struct run *run, uint64_t start, uint64_t size,
                                 uint64_t bytes)
 {
-	struct file_resident resident = { start, start + size, bytes };
+	struct file_resident resident = { .start = start,
+		                          .end = start + size,
+		                          .bytes = bytes };
 
 	run_block(run, FILE_RESIDENT, &resident, sizeof(resident), "", 0);
+}
+
+static inline void run_memstats(struct run *run, uint64_t heap,
+                                const char *reason)
+{
+	struct file_memstats stats = { .tsc = run->tsc,
+		                       .available = !reason,
+		                       .sys = heap ? 2 * heap : 0,
+		                       .heap_inuse = heap };
+
+	run_block(run, FILE_MEMSTATS, &stats, sizeof(stats), reason,
+	          reason ? strlen(reason) + 1 : 0);
 }
 
 static inline void run_sample(struct run *run, uint64_t resident,

@@ -393,3 +393,189 @@ Test(ledger, counts_calls_by_name)
 	cr_expect(strcmp(ledger->call[1].name, "syscall_333") == 0);
 	done(&run, ledger);
 }
+
+/* ---- what is resident, and what was given back -------------------------- */
+
+Test(ledger, tells_pages_of_files_and_shared_and_huge_ones)
+{
+	struct file_resident part[] = {
+		{ BASE, BASE + 2 * PAGE, PAGE + 1, 0, FILE_PAGES_ANONYMOUS },
+		{ BASE + 2 * PAGE, BASE + 5 * PAGE, 3 * PAGE, PAGE,
+		  FILE_PAGES_FILE },
+		{ BASE + 5 * PAGE, BASE + 6 * PAGE, PAGE, PAGE,
+		  FILE_PAGES_SHARED },
+		{ BASE + 6 * PAGE, BASE + 7 * PAGE, PAGE, 0, 99 },
+	};
+	struct run run = run_new();
+	struct ledger *ledger;
+	const struct ledger_row *row;
+
+	run_mmap(&run, SPAN(0, 8), RW, ANON);
+	run_block(&run, FILE_RESIDENT, part, sizeof(part), "", 0);
+	ledger = ledger_of(&run, RW_LINE(0, 8));
+	cr_assert(eq(sz, ledger->row_count, 1));
+	row = ledger->row;
+	cr_expect(eq(u64, row->resident, 6 * PAGE + 1));
+	cr_expect(eq(u64, row->anonymous, 2 * PAGE + 1));
+	cr_expect(eq(u64, row->file, 3 * PAGE));
+	cr_expect(eq(u64, row->shared, PAGE));
+	cr_expect(eq(u64, row->huge, 2 * PAGE));
+	done(&run, ledger);
+}
+
+static void run_madvise(struct run *run, uint64_t at, uint64_t size,
+                        unsigned advice, int error)
+{
+	run_call(run, SYS_madvise, (uint64_t)-error, at, size, advice, 0, 0);
+}
+
+/* In pages: of all rows. */
+static void expect_returned(struct run *run, const char *look,
+                            unsigned returned, unsigned came_back)
+{
+	struct ledger *ledger = ledger_of(run, look);
+	uint64_t all = 0, back = 0;
+
+	for (size_t i = 0; i < ledger->row_count; i++) {
+		all += ledger->row[i].returned;
+		back += ledger->row[i].came_back;
+	}
+	cr_expect(eq(u64, all, returned * PAGE));
+	cr_expect(eq(u64, back, came_back * PAGE));
+	done(run, ledger);
+}
+
+Test(ledger, counts_what_was_returned_and_what_came_back)
+{
+	struct run run = run_new();
+
+	run_mmap(&run, SPAN(0, 16), RW, ANON);
+	run_madvise(&run, SPAN(0, 8), MADV_DONTNEED, 0);
+	run_madvise(&run, SPAN(4, 5), MADV_FREE, 0);
+	run_madvise(&run, BASE + 10 * PAGE, 1, MADV_REMOVE, 0);
+	run_madvise(&run, SPAN(12, 1), 24 /* MADV_DONTNEED_LOCKED */, 0);
+	run_madvise(&run, SPAN(14, 1), 102 /* MADV_GUARD_INSTALL */, 0);
+	run_resident(&run, SPAN(7, 4), 4 * PAGE);
+	expect_returned(&run, RW_LINE(0, 16), 12, 3);
+}
+
+Test(ledger, does_not_count_other_advice_nor_what_was_refused)
+{
+	struct run run = run_new();
+
+	run_mmap(&run, SPAN(0, 16), RW, ANON);
+	run_madvise(&run, SPAN(0, 8), MADV_HUGEPAGE, 0);
+	run_madvise(&run, SPAN(0, 8), MADV_DONTNEED, 22);
+	run_madvise(&run, ~0ull - PAGE, 4 * PAGE, MADV_DONTNEED, 0);
+	expect_returned(&run, RW_LINE(0, 16), 0, 0);
+}
+
+Test(ledger, counts_what_is_returned_around_a_hole)
+{
+	struct run run = run_new();
+
+	run_mmap(&run, SPAN(0, 4), RW, ANON);
+	run_mmap(&run, SPAN(6, 4), RW, ANON);
+	run_madvise(&run, SPAN(0, 10), MADV_DONTNEED, 12);
+	run_mmap(&run, SPAN(4, 2), RW, ANON);
+	run_resident(&run, SPAN(3, 4), 4 * PAGE);
+	expect_returned(&run, RW_LINE(0, 10), 8, 2);
+}
+
+Test(ledger, forgets_what_was_returned_when_it_is_mapped_or_filled_anew)
+{
+	struct run run = run_new();
+
+	run_mmap(&run, SPAN(0, 16), RW, ANON);
+	run_madvise(&run, SPAN(0, 16), MADV_DONTNEED, 0);
+	run_munmap(&run, SPAN(0, 2));
+	run_mmap(&run, SPAN(0, 2), RW, ANON);
+	run_mmap(&run, SPAN(4, 2), RW, ANON | MAP_FIXED);
+	run_madvise(&run, SPAN(8, 3), 23 /* MADV_POPULATE_WRITE */, 0);
+	run_mprotect(&run, SPAN(12, 2), PROT_READ);
+	run_resident(&run, SPAN(0, 16), 16 * PAGE);
+	expect_returned(&run,
+	                lines(RW_LINE(0, 12), run_line(12, 2, "r--", ""),
+	                      RW_LINE(14, 2)),
+	                9, 9);
+}
+
+Test(ledger, moves_what_was_returned_with_its_mapping)
+{
+	struct run run = run_new();
+
+	run_mmap(&run, SPAN(0, 8), RW, ANON);
+	run_madvise(&run, SPAN(2, 2), MADV_DONTNEED, 0);
+	run_call(&run, SYS_mremap, BASE + 32 * PAGE, BASE, 8 * PAGE, 12 * PAGE,
+	         MREMAP_MAYMOVE, 0);
+	run_resident(&run, SPAN(35, 1), PAGE);
+	expect_returned(&run, RW_LINE(32, 12), 2, 1);
+}
+
+Test(ledger, leaves_nothing_returned_where_pages_moved_away)
+{
+	struct run run = run_new();
+
+	run_mmap(&run, SPAN(0, 8), RW, ANON);
+	run_madvise(&run, SPAN(2, 2), MADV_DONTNEED, 0);
+	run_call(&run, SYS_mremap, BASE + 32 * PAGE, BASE, 8 * PAGE, 8 * PAGE,
+	         MREMAP_MAYMOVE | 4 /* MREMAP_DONTUNMAP */, 0);
+	run_resident(&run, SPAN(0, 8), 8 * PAGE);
+	expect_returned(&run, lines(RW_LINE(0, 8), RW_LINE(32, 8), ""), 2, 0);
+}
+
+/* ---- MemStats ----------------------------------------------------------- */
+
+Test(ledger, keeps_memstats_in_order)
+{
+	struct run run = run_new();
+	struct ledger *ledger;
+
+	for (unsigned i = 1; i <= 3; i++)
+		run_memstats(&run, i * 100, NULL);
+	ledger = ledger_of(&run, NULL);
+	cr_assert(eq(sz, ledger->memstats.count, 3));
+	cr_expect(eq(u64, ledger->memstats.at[0]->heap_inuse, 100));
+	cr_expect(eq(u64, ledger->memstats.last->heap_inuse, 300));
+	cr_expect(ledger->memstats.reason == NULL);
+	done(&run, ledger);
+}
+
+Test(ledger, thins_many_memstats_and_keeps_the_largest)
+{
+	struct run run = run_new();
+	struct ledger *ledger;
+	size_t found = 0;
+
+	for (unsigned i = 1; i <= 5000; i++) {
+		run.tsc++;
+		run_memstats(&run, i == 3333 ? 1000000 : i, NULL);
+	}
+	ledger = ledger_of(&run, NULL);
+	cr_expect(ledger->memstats.count > 256 && ledger->memstats.count <= 512,
+	          "%zu", ledger->memstats.count);
+	for (size_t i = 0; i < ledger->memstats.count; i++) {
+		const struct file_memstats *const *at =
+			(const struct file_memstats *const *)
+				ledger->memstats.at;
+
+		found += at[i]->heap_inuse == 1000000;
+		cr_expect(i == 0 || at[i]->tsc > at[i - 1]->tsc);
+	}
+	cr_expect(eq(sz, found, 1));
+	cr_expect(eq(u64, ledger->memstats.last->heap_inuse, 5000));
+	done(&run, ledger);
+}
+
+Test(ledger, says_why_there_is_no_memstats)
+{
+	struct run run = run_new();
+	struct ledger *ledger;
+
+	run_memstats(&run, 0, "too new");
+	ledger = ledger_of(&run, NULL);
+	cr_expect(ledger->memstats.last == NULL);
+	cr_assert(ledger->memstats.reason != NULL);
+	cr_expect(strcmp(ledger->memstats.reason, "too new") == 0);
+	done(&run, ledger);
+}

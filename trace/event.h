@@ -24,8 +24,9 @@
  * A call that unmaps takes effect at `ticket`, one that maps at `ticket_after`;
  * with the two, every program without a race on the same pages has one order.
  *
- * This layout is also that of the run file (file.h), where frame[] has `frames`
- * entries.  No libc; may be used in the target.
+ * This layout is also that of the run file (file.h), which has each stack once:
+ * there `stack` says which, in the place of `turn`.  No libc; may be used in
+ * the target.
  */
 #ifndef TRACE_EVENT_H
 #define TRACE_EVENT_H
@@ -86,7 +87,10 @@ enum {
 };
 
 struct trace_event {
-	uint64_t turn; /* see ring.h */
+	union {
+		uint64_t turn;  /* see ring.h */
+		uint64_t stack; /* in the run file: see file.h */
+	};
 	uint64_t ticket;
 	uint64_t ticket_after;
 	uint64_t tsc;

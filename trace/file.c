@@ -49,19 +49,39 @@ int file_next(struct file_reader *reader, struct file_block *block,
 	return 0;
 }
 
+static int fits(uint64_t part, uint64_t size, uint64_t at)
+{
+	return at <= size && part <= size - at;
+}
+
 const struct trace_event *file_event(const uint8_t *payload, uint64_t size,
-                                     uint64_t *at, const uint64_t **frames)
+                                     uint64_t *at)
 {
 	const struct trace_event *event;
 
-	if (*at > size || size - *at < sizeof(*event))
+	if (!fits(sizeof(*event), size, *at))
 		return NULL;
 	event = (const void *)(payload + *at);
-	if (event->frames > FILE_FRAMES || size - *at < file_event_size(event))
-		return NULL;
-	*frames = (const void *)(payload + *at + sizeof(*event));
-	*at += file_event_size(event);
+	*at += sizeof(*event);
 	return event;
+}
+
+const struct file_stack *file_stack(const uint8_t *payload, uint64_t size,
+                                    uint64_t *at)
+{
+	const struct file_stack *stack;
+	uint64_t part = sizeof(*stack);
+
+	if (!fits(part, size, *at))
+		return NULL;
+	stack = (const void *)(payload + *at);
+	if (stack->count > FILE_FRAMES)
+		return NULL;
+	part += stack->count * sizeof(*stack->frame);
+	if (!fits(part, size, *at))
+		return NULL;
+	*at += part;
+	return stack;
 }
 
 const char *file_strerror(enum file_error error)

@@ -14,16 +14,16 @@
 #include "trace/event.h"
 
 #define FILE_MAGIC   "goload\nR" /* 8 bytes, no NUL */
-#define FILE_VERSION 1
+#define FILE_VERSION 2
 #define FILE_FRAMES                                                            \
-	512 /* of one event, most: an unwound stack has more than              \
+	512 /* of one stack, most: an unwound one has more than                \
 	       a slot of the ring could hold */
 
 enum file_block_type {
 	FILE_PROGRAM = 1, /* struct file_program, then strings */
 	FILE_CLOCK,    /* struct file_clock: one pair; at least two in a run */
-	FILE_EVENTS,   /* trace_event + frames, one behind the other; without
-	                  the abandoned ones, which FILE_END counts */
+	FILE_EVENTS,   /* struct trace_event[]; without the abandoned ones,
+	                  which FILE_END counts */
 	FILE_MODULE,   /* struct file_module, then its path */
 	FILE_MAPS,     /* struct file_look, then the text of /proc/PID/maps */
 	FILE_SAMPLE,   /* struct file_sample[] */
@@ -31,6 +31,7 @@ enum file_block_type {
 	FILE_SITES,    /* struct file_site[] */
 	FILE_END,      /* struct file_end: the last block of a whole run */
 	FILE_MEMSTATS, /* struct file_memstats, then why not (text, NUL) */
+	FILE_STACKS,   /* struct file_stack, one behind the other */
 };
 
 struct file_header {
@@ -43,6 +44,16 @@ struct file_block {
 	uint32_t type;
 	uint32_t flags; /* 0 */
 	uint64_t size;  /* of the payload; a multiple of 8 */
+};
+
+/*
+ * The frames of events, each stack once.  The stacks of a run are numbered from
+ * 1, in the order of the file, and stand before the first event that names one
+ * by its number (trace_event.stack); 0 is that of an event without frames.
+ */
+struct file_stack {
+	uint64_t count; /* trace_event.frames of its events */
+	uint64_t frame[];
 };
 
 enum file_linkage {
@@ -120,6 +131,15 @@ struct file_memstats {
 struct file_resident {
 	uint64_t start, end;
 	uint64_t bytes;
+	uint64_t huge;  /* of them, in huge pages */
+	uint64_t pages; /* enum file_pages */
+};
+
+enum file_pages {
+	FILE_PAGES_ANONYMOUS,
+	FILE_PAGES_FILE,   /* of a file on a disk */
+	FILE_PAGES_SHARED, /* of memory that others may have, too: shared
+	                      anonymous, System V, memfd, tmpfs */
 };
 
 /* How a syscall site is served. */
@@ -172,16 +192,14 @@ enum file_error file_open(struct file_reader *reader, const void *bytes,
 int file_next(struct file_reader *reader, struct file_block *block,
               const uint8_t **payload);
 
-/* One event of a FILE_EVENTS payload at *at, and its frames; 0 at the end or
- * where the rest is no whole event. */
+/* One event of a FILE_EVENTS payload at *at; NULL at the end or where the rest
+ * is no whole event. */
 const struct trace_event *file_event(const uint8_t *payload, uint64_t size,
-                                     uint64_t *at, const uint64_t **frames);
+                                     uint64_t *at);
 
-/* Bytes that `event` takes in a FILE_EVENTS payload. */
-static inline uint64_t file_event_size(const struct trace_event *event)
-{
-	return sizeof(*event) + 8ull * event->frames;
-}
+/* Likewise one stack of a FILE_STACKS payload. */
+const struct file_stack *file_stack(const uint8_t *payload, uint64_t size,
+                                    uint64_t *at);
 
 const char *file_strerror(enum file_error error);
 

@@ -51,7 +51,8 @@ enum session_state {
 
 /* Options of the run, fixed before the image starts (trace_session.options) */
 enum session_option {
-	SESSION_NO_PATCH = 1, /* --patch=none: every syscall through the net */
+	SESSION_NO_PATCH = 1, /* --patch=none: every syscall through the net, but
+	                        the end of a thread, which has no stack for it */
 	SESSION_NO_NET = 2,   /* --net=off */
 	SESSION_NO_FATAL = 4, /* leave default-fatal signals alone: pid 1 */
 };

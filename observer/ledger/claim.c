@@ -86,8 +86,8 @@ static struct walk walk_stack(struct kinds *kinds,
 	/* The callee looks one byte before: here the site itself is meant. */
 	if (from->event->site)
 		look_through(&walk, names_get(names, from->event->site + 1));
-	for (unsigned i = 0; i < from->event->frames; i++)
-		look_through(&walk, names_get(names, from->frame[i]));
+	for (uint64_t i = 0; i < from->stack->count; i++)
+		look_through(&walk, names_get(names, from->stack->frame[i]));
 	if (!walk.rule)
 		walk.rule = walk.shared;
 	return walk;

@@ -1,7 +1,9 @@
 /*
- * The kernel's rules for mmap, mprotect, mremap and brk.
+ * The kernel's rules for mmap, mprotect, mremap, brk and madvise.
  */
 #include "observer/ledger/effects.h"
+
+#include <errno.h>
 
 #define HUGE_BITS 21 /* of the huge page that no MAP_HUGE_ flag asks for */
 
@@ -12,6 +14,13 @@
 /* The kernel maps nothing this close below the initial stack by itself
  * (arch/x86/mm/mmap.c, SIZE_128M). */
 #define STACK_GAP (128ull << 20)
+
+/* linux/mman.h, which older systems have without these */
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+#define DONTNEED_LOCKED 24
+#define GUARD_INSTALL   102
 
 uint64_t effect_round(uint64_t value, uint64_t unit)
 {
@@ -46,11 +55,18 @@ static void forget_names(struct replay *replay, struct span span)
 		space_unmap(&replay->given, span.start, span.end);
 }
 
+static void forget_returned(struct replay *replay, struct span span)
+{
+	if (replay->returned.count > 0)
+		space_unmap(&replay->returned, span.start, span.end);
+}
+
 void effect_unmap(struct replay *replay, struct span span)
 {
 	space_unmap(&replay->space, span.start, span.end);
 	settle(replay, span);
 	forget_names(replay, span);
+	forget_returned(replay, span);
 }
 
 void effect_map(struct replay *replay, const struct space_piece *piece)
@@ -58,6 +74,7 @@ void effect_map(struct replay *replay, const struct space_piece *piece)
 	space_map(&replay->space, piece);
 	settle(replay, (struct span){ piece->start, piece->end });
 	forget_names(replay, (struct span){ piece->start, piece->end });
+	forget_returned(replay, (struct span){ piece->start, piece->end });
 }
 
 void name_end(struct replay *replay, const struct ledger_event *from)
@@ -258,6 +275,8 @@ void mremap_begin(struct replay *replay, struct call *call)
 		return;
 	}
 	space_copy(&replay->space, kept.start, kept.end, &call->lifted);
+	space_copy(&replay->returned, kept.start, kept.end,
+	           &call->lifted_returned);
 	effect_unmap(replay, it.old);
 }
 
@@ -323,6 +342,13 @@ static void put_down(struct replay *replay, struct call *call,
 		piece.end += by;
 		effect_map(replay, &piece);
 	}
+	for (size_t i = 0; i < call->lifted_returned.count; i++) {
+		struct space_piece piece = call->lifted_returned.piece[i];
+
+		piece.start += by;
+		piece.end += by;
+		space_map(&replay->returned, &piece);
+	}
 }
 
 void mremap_end(struct replay *replay, struct call *call)
@@ -336,9 +362,13 @@ void mremap_end(struct replay *replay, struct call *call)
 		duplicate(replay, call, it.new);
 		return;
 	}
-	if (it.keeps)
+	if (it.keeps) { /* but its pages move */
 		space_copy(&replay->space, it.old.start, it.old.end,
 		           &call->lifted);
+		space_copy(&replay->returned, it.old.start, it.old.end,
+		           &call->lifted_returned);
+		forget_returned(replay, it.old);
+	}
 	if (it.moves)
 		put_down(replay, call, &it);
 	extend(replay, call, it.new.start + length(it.old), it.new.end);
@@ -392,4 +422,32 @@ struct span brk_span(const struct replay *replay,
 	if (event->result > replay->brk)
 		return between(replay, replay->brk, event->result);
 	return between(replay, event->result, replay->brk);
+}
+
+/* ---- madvise ------------------------------------------------------------ */
+
+/* Over a hole it says ENOMEM, and has done the rest. */
+void madvise_end(struct replay *replay, const struct ledger_event *from)
+{
+	const uint64_t *args = from->event->args;
+	struct span span = effect_span(replay, args[0], args[1]);
+
+	if (span_empty(span) ||
+	    (from->event->result && from->event->result != (uint64_t)-ENOMEM))
+		return;
+	switch (args[2]) {
+	case MADV_DONTNEED:
+	case MADV_FREE:
+	case MADV_REMOVE:
+	case DONTNEED_LOCKED:
+	case GUARD_INSTALL:
+		space_map(&replay->returned, &(struct space_piece){
+						     .start = span.start,
+						     .end = span.end,
+					     });
+		break;
+	case MADV_POPULATE_WRITE:
+		forget_returned(replay, span);
+		break;
+	}
 }

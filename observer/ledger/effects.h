@@ -1,6 +1,7 @@
 /*
- * effects - what each call does to the space; between calls.c, which says
- * when, and effects.c and shm.c, which say what.  Never included elsewhere.
+ * effects - what each call does to the space; between calls.c and replay.c,
+ * which say when, and effects.c and shm.c, which say what.  Never included
+ * elsewhere.
  */
 #ifndef OBSERVER_LEDGER_EFFECTS_H
 #define OBSERVER_LEDGER_EFFECTS_H
@@ -53,5 +54,8 @@ void brk_end(struct replay *replay, struct call *call);
 struct span shmdt_span(const struct replay *replay, uint64_t start);
 void shmat_end(struct replay *replay, struct call *call);
 void shmdt_begin(struct replay *replay, struct call *call);
+
+/* No part of it changes a range: it says what is given back. */
+void madvise_end(struct replay *replay, const struct ledger_event *from);
 
 #endif

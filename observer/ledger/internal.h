@@ -7,6 +7,7 @@
  *   replay.c  events in order -> calls.c, when -> effects.c, shm.c, what
  *   race.c    watches calls that overlap in time and in addresses
  *   trend.c   the sums over time, thinned to what a chart can show
+ *   memstats.c  MemStats over time, likewise
  *   look.c    the kernel's map as text -> lines
  *   check.c   the space against the last look; only what both have stays
  *   kinds.c   the table from frames to kinds and owners
@@ -17,6 +18,7 @@
  *   names.c   a memory of names, so that each address is asked for once
  *   modules.c modules and events -> which file was where, and when
  *   rows.c    pieces -> rows
+ *   why.c     the stacks behind a row, when somebody asks
  *   net.c     events and the files' sites -> whose calls the net carried
  */
 #ifndef OBSERVER_LEDGER_INTERNAL_H
@@ -126,6 +128,9 @@ void trend_add(struct trend *trend, uint64_t tsc, uint64_t reserved,
 /* Adds the end, then writes ledger->point; 0 when memory is short. */
 int trend_finish(struct trend *trend, struct ledger *ledger);
 
+/* Fills in ledger->memstats; 0 when memory is short. */
+int memstats_build(struct ledger *ledger);
+
 /* ---- replay ------------------------------------------------------------- */
 
 struct span {
@@ -160,6 +165,7 @@ struct call {
 	struct span clash;    /* where another thread's call raced it */
 	uint64_t over;        /* of an unmapping call: TSC behind it, or 0 */
 	struct space_list lifted; /* what mremap has taken up */
+	struct space_list lifted_returned; /* and of replay.returned */
 	uint64_t unit;            /* of mremap: page or huge page */
 	int inherits;             /* of mremap: what it moves is doubtful, */
 	enum doubt doubt;         /* for this reason */
@@ -176,6 +182,7 @@ struct replay {
 	struct space space;
 	struct space doubt; /* pieces' `prot` is enum doubt */
 	struct space given; /* names: pieces' `event` is who gave it */
+	struct space returned; /* given back by madvise */
 	const struct file_look *last; /* to check against, or NULL */
 	uint64_t page;
 	uint64_t brk;

@@ -84,12 +84,14 @@ static int count_events(struct ledger *ledger)
 
 	for (size_t i = 0; i < run->event_count; i++) {
 		const struct trace_event *event = run->event[i].event;
+		const struct file_stack *stack = run->event[i].stack;
 
 		ledger->children += event->call == TRACE_CHILD;
 		if (event->call >= TRACE_FACT)
 			continue;
 		ledger->events++;
-		ledger->truncated += !!(event->flags & TRACE_CUT);
+		ledger->truncated += (event->flags & TRACE_CUT) ||
+		                     stack->count != event->frames;
 		ledger->net_hits += !!(event->flags & TRACE_BY_NET);
 		count[event->call < NUMBERS ? event->call : NUMBERS - 1]++;
 	}
@@ -111,7 +113,8 @@ static int build(struct ledger *ledger, struct replay *replay,
 {
 	return replay_run(replay, ledger->run) && check_run(replay, ledger) &&
 	       rows_build(ledger, replay, namer, context) &&
-	       trend_finish(&replay->trend, ledger) && count_events(ledger) &&
+	       trend_finish(&replay->trend, ledger) &&
+	       memstats_build(ledger) && count_events(ledger) &&
 	       net_build(ledger, namer, context);
 }
 
@@ -146,6 +149,7 @@ void ledger_free(struct ledger *ledger)
 	free(ledger->word);
 	free(ledger->own);
 	free(ledger->names.wrong);
+	free(ledger->memstats.at);
 	free(ledger->range);
 	free(ledger->point);
 	free(ledger->call);

@@ -8,6 +8,7 @@
  *   rows.c     ranges -> rows of the account
  *   kinds.c    the table from stacks to kinds and owners
  *   net.c      the sites whose calls the net carried
+ *   why.c      the stacks behind a row
  *   internal.h the whole way, with the smaller files
  *
  * Built from events, plus what the kernel made before and without them (the
@@ -29,8 +30,8 @@
 /* ---- run.c: a run file, read ------------------------------------------- */
 
 struct ledger_event {
-	const struct trace_event *event; /* in the run file's bytes */
-	const uint64_t *frame;           /* event->frames of them */
+	const struct trace_event *event; /* in the run file's bytes, */
+	const struct file_stack *stack;  /* likewise; of 0 frames if missing */
 };
 
 struct ledger_look {
@@ -67,6 +68,9 @@ struct ledger_run {
 	size_t look_count;
 	const struct file_sample **sample;
 	size_t sample_count;
+	const struct file_memstats **memstats; /* that are available */
+	size_t memstats_count;
+	const char *memstats_reason; /* why none is, or NULL */
 	const struct file_resident *resident;
 	size_t resident_count;
 	struct ledger_sites *sites;
@@ -125,10 +129,14 @@ struct ledger_row {
 	/* "Go runtime", "libc", "library", "program", "kernel" */
 	const char *owner;
 	uint64_t reserved, committed, resident;
-	/* of `resident`: anonymous, of files, shared with others; in huge pages
-	 * (any of these).  Bytes given back by madvise, and of those the ones
-	 * that are resident again. */
+	/* of `resident`: these three are all of it (enum file_pages); in huge
+	 * pages (any of the three) */
 	uint64_t anonymous, file, shared, huge;
+	/* Bytes of the row's mappings that a madvise has given back
+	 * (MADV_DONTNEED, _FREE, _REMOVE ...), each counted once; not those of
+	 * which a call says that they are new since (unmapped, mapped anew,
+	 * MADV_POPULATE_WRITE).  And of these, the ones that are resident at
+	 * the last look: touched since, or after MADV_FREE not taken yet. */
 	uint64_t returned, came_back;
 	uint64_t mappings;        /* pieces, after joining equal neighbours */
 	uint64_t makes;           /* arenas, stacks ..., however cut up */
@@ -187,7 +195,7 @@ struct ledger_net_site {
 struct ledger_memstats {
 	const struct file_memstats *last; /* NULL: not available ... */
 	const char *reason;               /* ... because; NULL: not Go */
-	const struct file_memstats **at;  /* each sample, in order */
+	const struct file_memstats **at;  /* samples in order, thinned */
 	size_t count;
 };
 
@@ -233,5 +241,37 @@ struct ledger {
 struct ledger *ledger_build(const struct ledger_run *run, ledger_namer *namer,
                             void *context);
 void ledger_free(struct ledger *ledger);
+
+/* ---- why.c: the stacks behind a row -------------------------------------- */
+
+struct ledger_frame {
+	struct ledger_place place;
+	uint64_t address;
+	int inlined; /* into the next frame */
+};
+
+/* What calls of one kind with one stack have made. */
+struct ledger_stack {
+	const char *call; /* "mmap"; NULL: not made by a call of the program */
+	uint64_t reserved, committed;
+	uint64_t mappings; /* joined neighbours count once */
+	uint64_t calls;
+	int cut; /* outer frames are missing */
+	const struct ledger_frame *frame; /* innermost first */
+	size_t frame_count;
+};
+
+struct ledger_why {
+	struct ledger_stack *stack; /* most bytes first */
+	size_t stack_count;
+	struct ledger_frame *frames; /* of all of them */
+};
+
+/* Their bytes add up to those of `row`, one of the ledger's; names as for
+ * ledger_build().  NULL only when memory is short. */
+struct ledger_why *ledger_why(const struct ledger *ledger,
+                              const struct ledger_row *row, ledger_namer *namer,
+                              void *context);
+void ledger_why_free(struct ledger_why *why);
 
 #endif

@@ -55,6 +55,7 @@ static int compare(struct call *a, struct call *b)
 void race_leave(struct call *call)
 {
 	free(call->lifted.piece);
+	free(call->lifted_returned.piece);
 	*call = (struct call){ 0 };
 }
 

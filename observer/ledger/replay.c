@@ -5,7 +5,7 @@
  * two tickets also have a first part, at `ticket`: they are gone through a
  * second time, sorted by that, and the two sequences are merged.
  */
-#include "observer/ledger/internal.h"
+#include "observer/ledger/effects.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -137,6 +137,9 @@ static void step(struct replay *replay, const struct ledger_event *from)
 	case SYS_arch_prctl:
 		step_end(replay, from);
 		break;
+	case SYS_madvise:
+		madvise_end(replay, from);
+		break;
 	}
 }
 
@@ -216,7 +219,7 @@ static void merge(struct replay *replay, const struct vector *begins)
 int replay_failed(const struct replay *replay)
 {
 	return replay->failed || replay->space.failed || replay->doubt.failed ||
-	       replay->given.failed;
+	       replay->given.failed || replay->returned.failed;
 }
 
 int replay_run(struct replay *replay, const struct ledger_run *run)
@@ -251,4 +254,5 @@ void replay_free(struct replay *replay)
 	space_free(&replay->space);
 	space_free(&replay->doubt);
 	space_free(&replay->given);
+	space_free(&replay->returned);
 }

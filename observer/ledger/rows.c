@@ -1,6 +1,6 @@
 /*
  * Pieces into rows: grouped by kind and owner, each with its sites, its
- * resident bytes cut to size.
+ * resident and returned bytes cut to size.
  */
 #include "observer/ledger/internal.h"
 
@@ -8,11 +8,13 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#define ROW_PAGES (FILE_PAGES_SHARED + 1)
+
 struct item { /* a piece of one name, on its way to a row */
 	struct space_piece piece;
 	const struct ledger_event *given; /* the name, or NULL */
 	const struct ledger_event *whole; /* the call that made it at first */
-	uint64_t resident;
+	uint64_t resident, pages[ROW_PAGES], huge, returned, came_back;
 	size_t row;
 };
 
@@ -113,26 +115,71 @@ static uint64_t share(uint64_t bytes, uint64_t size, uint64_t at)
 	return (uint64_t)((unsigned __int128)bytes * at / size);
 }
 
-static void spread(struct build *build, const struct file_resident *range)
+/* Bytes that are somewhere in `range`; meant are those of `part`. */
+struct portion {
+	struct span range, part;
+	uint64_t bytes;
+};
+
+/* Adds to this number of each item what it has of the portion. */
+static void spread(struct build *build, struct portion portion, size_t number)
 {
-	uint64_t size = range->end - range->start;
-	uint64_t bytes = range->bytes < size ? range->bytes : size;
+	struct span range = portion.range;
+	uint64_t size = range.end - range.start;
 
-	if (range->start >= range->end)
-		return;
-	for (size_t i = seek(build, range->start); i < build->count; i++) {
-		const struct space_piece *piece = &build->item[i].piece;
-		uint64_t start = piece->start, end = piece->end;
+	if (portion.bytes > size)
+		portion.bytes = size;
+	for (size_t i = seek(build, portion.part.start); i < build->count;
+	     i++) {
+		struct item *item = &build->item[i];
+		struct span span = span_cross(
+			(struct span){ item->piece.start, item->piece.end },
+			portion.part);
 
-		if (start >= range->end)
+		if (span_empty(span))
 			break;
-		if (start < range->start)
-			start = range->start;
-		if (end > range->end)
-			end = range->end;
-		build->item[i].resident +=
-			share(bytes, size, end - range->start) -
-			share(bytes, size, start - range->start);
+		*(uint64_t *)((char *)item + number) +=
+			share(portion.bytes, size, span.end - range.start) -
+			share(portion.bytes, size, span.start - range.start);
+	}
+}
+
+static void spread_resident(struct build *build, const struct space *returned,
+                            const struct file_resident *from)
+{
+	struct span range = { from->start, from->end };
+	struct portion all = { range, range, from->bytes };
+	uint64_t pages = from->pages < ROW_PAGES ? from->pages : 0;
+	const struct space_piece *piece;
+	struct space_at at;
+
+	if (span_empty(range))
+		return;
+	spread(build, all, offsetof(struct item, resident));
+	spread(build, all, offsetof(struct item, pages[pages]));
+	if (from->huge)
+		spread(build, (struct portion){ range, range, from->huge },
+		       offsetof(struct item, huge));
+	for (at = space_seek(returned, range.start);
+	     (piece = space_get(returned, at)) && piece->start < range.end;
+	     at = space_next(returned, at)) {
+		all.part = span_cross(
+			range, (struct span){ piece->start, piece->end });
+		spread(build, all, offsetof(struct item, came_back));
+	}
+}
+
+static void spread_returned(struct build *build, const struct space *returned)
+{
+	const struct space_piece *piece;
+	struct space_at at = { 0 };
+
+	for (; (piece = space_get(returned, at));
+	     at = space_next(returned, at)) {
+		struct span span = { piece->start, piece->end };
+
+		spread(build, (struct portion){ span, span, space_size(piece) },
+		       offsetof(struct item, returned));
 	}
 }
 
@@ -241,6 +288,12 @@ static void add_target(struct build *build, size_t index)
 	else
 		row->reserved += size;
 	row->resident += item->resident;
+	row->anonymous += item->pages[FILE_PAGES_ANONYMOUS];
+	row->file += item->pages[FILE_PAGES_FILE];
+	row->shared += item->pages[FILE_PAGES_SHARED];
+	row->huge += item->huge;
+	row->returned += item->returned;
+	row->came_back += item->came_back;
 	if (index == 0 || !continues(item, item - 1))
 		row->mappings++;
 	if (index == 0 || item[-1].row != item->row ||
@@ -417,7 +470,8 @@ int rows_build(struct ledger *ledger, const struct replay *replay,
 
 	done = list_items(&build, replay);
 	for (size_t i = 0; i < run->resident_count; i++)
-		spread(&build, &run->resident[i]);
+		spread_resident(&build, &replay->returned, &run->resident[i]);
+	spread_returned(&build, &replay->returned);
 	done = done && kinds_init(&build.kinds, run, namer, context);
 	for (size_t i = 0; done && i < build.count && !build.failed; i++) {
 		if (build.item[i].piece.what >= SPACE_OWN)

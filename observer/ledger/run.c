@@ -61,49 +61,28 @@ uint64_t ledger_order(const struct trace_event *event)
 	                                           : event->ticket;
 }
 
-/* Sorting by a key that stands beside saves the way to each event. */
-struct sorted {
-	uint64_t order;
-	struct ledger_event event;
-};
-
 static int compare(const void *left, const void *right)
 {
-	const struct sorted *a = left, *b = right;
+	const struct ledger_event *a = left, *b = right;
+	uint64_t a_order = ledger_order(a->event);
+	uint64_t b_order = ledger_order(b->event);
 
-	if (a->order != b->order)
-		return a->order < b->order ? -1 : 1;
+	if (a_order != b_order)
+		return a_order < b_order ? -1 : 1;
 	/* One array of bytes: as recorded. */
-	return a->event.event < b->event.event ? -1 : 1;
-}
-
-/* Takes over the array; 0 when memory is short. */
-static int sort_events(struct ledger_run *run, struct vector *events)
-{
-	struct sorted *sorted = events->item;
-
-	for (size_t i = 1; i < events->count; i++) {
-		if (sorted[i].order < sorted[i - 1].order) {
-			qsort(sorted, events->count, sizeof(*sorted), compare);
-			break;
-		}
-	}
-	run->event = calloc(events->count + 1, sizeof(*run->event));
-	if (!run->event)
-		return 0;
-	run->event_count = events->count;
-	for (size_t i = 0; i < events->count; i++)
-		run->event[i] = sorted[i].event;
-	return 1;
+	return a->event < b->event ? -1 : 1;
 }
 
 /* ---- blocks ------------------------------------------------------------- */
 
 struct reading {
 	struct ledger_run *run;
-	struct vector events, modules, looks, samples;
-	struct vector sites; /* of struct ledger_sites */
-	int failed; /* memory is short */
+	struct vector events, modules, looks, samples, memstats;
+	struct vector sites;  /* of struct ledger_sites */
+	struct vector stacks; /* of const struct file_stack *, from number 1 */
+	uint64_t order;       /* of the latest event */
+	int unsorted;         /* it was not always behind the one before */
+	int failed;           /* memory is short */
 };
 
 /* The string at *at, NULL when it is not terminated inside. */
@@ -165,26 +144,68 @@ static void read_clock(struct ledger_run *run, const uint8_t *payload,
 	run->last = *clock;
 }
 
+static void read_stacks(struct reading *reading, const uint8_t *payload,
+                        uint64_t size)
+{
+	const struct file_stack *stack, **copy;
+	uint64_t at = 0;
+
+	while ((stack = file_stack(payload, size, &at))) {
+		copy = vector_add(&reading->stacks, sizeof(*copy));
+		if (!copy) {
+			reading->failed = 1;
+			return;
+		}
+		*copy = stack;
+	}
+	if (at != size)
+		reading->run->torn = 1;
+}
+
+/* Only one that stands before the event, and is as long as it says. */
+static const struct file_stack *stack_of(const struct reading *reading,
+                                         const struct trace_event *event)
+{
+	static const struct file_stack none;
+	const struct file_stack *const *stack = reading->stacks.item;
+	uint64_t index = event->stack - 1;
+
+	if (index >= reading->stacks.count ||
+	    stack[index]->count != event->frames)
+		return &none;
+	return stack[index];
+}
+
+/* They come nearly in order, in many runs all of them. */
+static void watch_order(struct reading *reading,
+                        const struct trace_event *event)
+{
+	uint64_t order = ledger_order(event);
+
+	reading->unsorted |= order < reading->order;
+	reading->order = order;
+}
+
 static void read_events(struct reading *reading, const uint8_t *payload,
                         uint64_t size)
 {
 	const struct trace_event *event;
-	const uint64_t *frame;
-	struct sorted *sorted;
+	struct ledger_event *copy;
 	uint64_t at = 0;
 
-	while ((event = file_event(payload, size, &at, &frame))) {
+	while ((event = file_event(payload, size, &at))) {
 		if (event->flags & TRACE_ABANDONED) {
 			reading->run->abandoned_count++;
 			continue;
 		}
-		sorted = vector_add(&reading->events, sizeof(*sorted));
-		if (!sorted) {
+		copy = vector_add(&reading->events, sizeof(*copy));
+		if (!copy) {
 			reading->failed = 1;
 			return;
 		}
-		*sorted = (struct sorted){ .order = ledger_order(event),
-			                   .event = { event, frame } };
+		*copy = (struct ledger_event){ event,
+			                       stack_of(reading, event) };
+		watch_order(reading, event);
 	}
 	if (at != size)
 		reading->run->torn = 1;
@@ -240,6 +261,28 @@ static void read_samples(struct reading *reading, const uint8_t *payload,
 		}
 		*copy = &sample[i];
 	}
+}
+
+static void read_memstats(struct reading *reading, const uint8_t *payload,
+                          uint64_t size)
+{
+	const struct file_memstats *stats = (const void *)payload;
+	const char *at = (const char *)(stats + 1);
+	const struct file_memstats **copy;
+
+	if (size < sizeof(*stats))
+		return;
+	if (!stats->available) {
+		reading->run->memstats_reason =
+			next_string(&at, (const char *)payload + size);
+		return;
+	}
+	copy = vector_add(&reading->memstats, sizeof(void *));
+	if (!copy) {
+		reading->failed = 1;
+		return;
+	}
+	*copy = stats;
 }
 
 /* A library's sites stand behind its module; of the others there is one. */
@@ -301,6 +344,9 @@ static void read_block(struct reading *reading, const struct file_block *block,
 	case FILE_EVENTS:
 		read_events(reading, payload, block->size);
 		break;
+	case FILE_STACKS:
+		read_stacks(reading, payload, block->size);
+		break;
 	case FILE_MODULE:
 		read_module(reading, payload, block->size);
 		break;
@@ -313,6 +359,9 @@ static void read_block(struct reading *reading, const struct file_block *block,
 	case FILE_RESIDENT: /* the latest one counts */
 		run->resident = (const void *)payload;
 		run->resident_count = block->size / sizeof(*run->resident);
+		break;
+	case FILE_MEMSTATS:
+		read_memstats(reading, payload, block->size);
 		break;
 	case FILE_SITES:
 		read_sites(reading, payload, block->size);
@@ -345,12 +394,19 @@ static int settle(struct reading *reading)
 	static const struct file_program none;
 	struct ledger_run *run = reading->run;
 
+	run->event = reading->events.item;
+	run->event_count = reading->events.count;
+	if (reading->unsorted)
+		qsort(run->event, run->event_count, sizeof(*run->event),
+		      compare);
 	run->module = reading->modules.item;
 	run->module_count = reading->modules.count;
 	run->look = reading->looks.item;
 	run->look_count = reading->looks.count;
 	run->sample = reading->samples.item;
 	run->sample_count = reading->samples.count;
+	run->memstats = reading->memstats.item;
+	run->memstats_count = reading->memstats.count;
 	run->sites = reading->sites.item;
 	run->sites_count = reading->sites.count;
 	if (!run->program)
@@ -359,7 +415,7 @@ static int settle(struct reading *reading)
 		run->path = "";
 	if (!run->host)
 		run->host = "";
-	return !reading->failed && sort_events(run, &reading->events);
+	return !reading->failed;
 }
 
 struct ledger_run *ledger_read(const void *bytes, size_t size,
@@ -382,7 +438,7 @@ struct ledger_run *ledger_read(const void *bytes, size_t size,
 		read_block(&reading, &block, payload);
 	reading.run->torn |= reader.torn;
 	done = settle(&reading);
-	free(reading.events.item);
+	free(reading.stacks.item);
 	if (done)
 		return reading.run;
 	ledger_run_free(reading.run);
@@ -398,6 +454,7 @@ void ledger_run_free(struct ledger_run *run)
 	free(run->module);
 	free(run->look);
 	free(run->sample);
+	free(run->memstats);
 	free(run->sites);
 	free(run);
 }

@@ -73,8 +73,8 @@ static const struct {
 
 static struct word_part given_name(const struct ledger_event *from)
 {
-	const char *text = (const char *)from->frame;
-	size_t room = 8ul * from->event->frames;
+	const char *text = (const char *)from->stack->frame;
+	size_t room = 8ul * from->stack->count;
 
 	while (room > 0 && *text == ' ') {
 		text++;

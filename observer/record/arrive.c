@@ -162,7 +162,8 @@ static const struct module *sites_of(struct arrivals *arrivals,
 	a[oldest].used = ++arrivals->clock;
 	if (!early_library(arrivals->early, line->inode, file->size,
 	                   &a[oldest].module))
-		module_read(&a[oldest].module, file, PATCH_MODULES);
+		module_read(&a[oldest].module, file, PATCH_MODULES,
+		            arrivals->early->options);
 	*known = false;
 	return &a[oldest].module;
 }

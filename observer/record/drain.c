@@ -50,14 +50,15 @@ static uint64_t laps_between(uint64_t turn, uint64_t position)
 static void write_event(struct drain *drain, struct ring_slot *slot,
                         const struct stack_copy *kept, struct output *out)
 {
+	struct trace_event event = slot->event;
 	const uint64_t *frames;
 
-	if (slot->event.frames > TRACE_FRAMES)
-		slot->event.frames = TRACE_FRAMES;
-	count(drain, &slot->event);
-	if (!(slot->event.flags & TRACE_ABANDONED)) {
-		frames = stacks_frames(drain->stacks, slot, kept);
-		output_event(out, &slot->event, frames);
+	if (event.frames > TRACE_FRAMES)
+		event.frames = TRACE_FRAMES;
+	count(drain, &event);
+	if (!(event.flags & TRACE_ABANDONED)) {
+		frames = stacks_frames(drain->stacks, &event, slot, kept);
+		output_event(out, &event, frames);
 	}
 	if (!kept)
 		stacks_release(drain->stacks, slot);

@@ -119,7 +119,7 @@ static void judge(struct early *early, struct early_file *file)
 {
 	struct module module;
 
-	module_read(&module, &file->bytes, file->kind);
+	module_read(&module, &file->bytes, file->kind, early->options);
 	pthread_mutex_lock(&early->lock);
 	file->module = module;
 	file->judged = true;

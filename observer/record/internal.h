@@ -5,6 +5,7 @@
 #include "loader/loader.h"
 #include "observer/record/record.h"
 #include "observer/sites/sites.h"
+#include "observer/symbol/memstats.h"
 #include "observer/symbol/symbol.h"
 #include "observer/symbol/unwind.h"
 
@@ -16,6 +17,31 @@
 extern const uint8_t record_image[];
 extern const uint64_t record_image_size;
 
+/* ---- seen.c -------------------------------------------------------------- */
+
+#define SEEN_STACKS 32768u     /* most, and */
+#define SEEN_FRAMES (1u << 20) /* of all of them */
+
+struct seen_stack {
+	uint64_t number; /* 0: an empty place */
+	uint32_t at;     /* in frame[] */
+	uint16_t count;
+	uint16_t hash; /* a part of it */
+};
+
+struct seen {
+	struct seen_stack *place;
+	uint64_t *frame;
+	size_t stacks, frames;
+	uint64_t last; /* number */
+};
+
+bool seen_open(struct seen *seen);
+/* The number of a stack, the next one when it is new to the run file; of at
+ * most FILE_FRAMES frames. */
+uint64_t seen_number(struct seen *seen, const uint64_t *frame, size_t count,
+                     bool *is_new);
+
 /* ---- output.c ------------------------------------------------------------ */
 
 /* The run file.  After an error nothing more is written: what is there stays
@@ -25,6 +51,9 @@ struct output {
 	int error; /* errno, 0 while all is well */
 	uint8_t *buffer;
 	size_t used, size;
+	struct seen seen;
+	uint8_t *stacks; /* a block of new ones; goes before that of events */
+	size_t stacks_used;
 };
 
 bool output_open(struct output *out, int fd);
@@ -32,7 +61,8 @@ void output_block(struct output *out, enum file_block_type type,
                   const void *head, size_t head_size, const void *body,
                   size_t body_size);
 void output_events_begin(struct output *out);
-void output_event(struct output *out, const struct trace_event *event,
+/* Sets event->stack. */
+void output_event(struct output *out, struct trace_event *event,
                   const uint64_t *frames);
 void output_events_end(struct output *out);
 void output_flush(struct output *out);
@@ -59,7 +89,7 @@ struct module {
 const uint8_t *module_part(const struct module_bytes *file, uint64_t from,
                            uint64_t size);
 void module_read(struct module *module, const struct module_bytes *file,
-                 enum patch_module kind);
+                 enum patch_module kind, uint32_t options);
 void module_free(struct module *module);
 
 /* ---- early.c ------------------------------------------------------------- */
@@ -70,6 +100,7 @@ struct early {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
 	const struct module_bytes *program;
+	uint32_t options; /* enum session_option */
 	char *folder; /* of the interpreter */
 	size_t count; /* 0: not started */
 	struct early_file {
@@ -131,9 +162,10 @@ struct stack_copy {
 };
 struct stack_copy *stacks_keep(struct stacks *stacks,
                                const struct ring_slot *slot);
-/* The event's frames, from `kept` or the ring; sets event's frames and flags.
- */
-const uint64_t *stacks_frames(struct stacks *stacks, struct ring_slot *slot,
+/* The frames of `event`, a copy of the slot's, from `kept` or the ring; sets
+ * their count and flags in it. */
+const uint64_t *stacks_frames(struct stacks *stacks, struct trace_event *event,
+                              const struct ring_slot *slot,
                               const struct stack_copy *kept);
 /* The slot's copy is read. */
 void stacks_release(struct stacks *stacks, const struct ring_slot *slot);
@@ -180,6 +212,27 @@ bool look_sample(const struct proc *proc, const struct trace_session *session,
 
 /* A whole file of /proc; the caller frees it. */
 char *look_maps(const struct proc *proc);
+
+/* ---- memstats.c ---------------------------------------------------------- */
+
+struct go_memory {
+	enum {
+		GO_MEMORY_NONE, /* not Go, or it has been said why not */
+		GO_MEMORY_UNKNOWN, /* nobody has looked yet */
+		GO_MEMORY_KNOWN,
+	} state;
+	struct module_bytes file; /* the program's */
+	uint64_t bias;
+	struct memstats_layout layout;
+	bool written; /* there are numbers in the run file */
+};
+
+/* What MemStats would say now, or once why nobody can tell. */
+void memstats_sample(struct go_memory *go, const struct proc *proc,
+                     struct output *out);
+/* The last time: then one of the two is in the run file. */
+void memstats_end(struct go_memory *go, const struct proc *proc,
+                  struct output *out);
 
 /* ---- arrive.c ------------------------------------------------------------ */
 

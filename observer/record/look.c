@@ -3,7 +3,8 @@
  *
  * Through descriptors that the target opened itself at boot: they keep working
  * when it drops its uid or becomes undumpable.  Resident pages come from
- * PAGEMAP_SCAN where the kernel has it (Linux 6.7), else from reading pagemap.
+ * PAGEMAP_SCAN where the kernel has it (Linux 6.7), else from reading pagemap,
+ * and which are huge from smaps.
  */
 #include "observer/record/internal.h"
 
@@ -13,11 +14,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 /* uapi/linux/fs.h, Linux 6.7; older headers do not have it */
+#define SCAN_FILE    (1ull << 2) /* PAGE_IS_FILE: shared anonymous, too */
 #define SCAN_PRESENT (1ull << 3) /* PAGE_IS_PRESENT */
 #define SCAN_PFNZERO (1ull << 5) /* PAGE_IS_PFNZERO: the shared zero page */
+#define SCAN_HUGE    (1ull << 6) /* PAGE_IS_HUGE */
 
 struct scan_region {
 	uint64_t start, end, categories;
@@ -32,7 +38,11 @@ struct scan_arg {
 #define SCAN_IOCTL _IOWR('f', 16, struct scan_arg)
 #define USER_END   0x7ffffffff000ull
 #define REGIONS    1024
-#define PRESENT    (1ull << 63) /* of a pagemap entry (admin-guide/mm/pagemap) */
+#define HUGE_SIZE  (2ull << 20)
+
+/* of a pagemap entry (admin-guide/mm/pagemap) */
+#define PRESENT (1ull << 63)
+#define OF_FILE (1ull << 61) /* or shared anonymous */
 
 uint64_t record_clock(void)
 {
@@ -148,8 +158,9 @@ bool look_map(const struct proc *proc, struct output *out,
 	return size != 0;
 }
 
-/* Told of each run of resident pages, in order. */
-typedef void on_resident(void *context, uint64_t start, uint64_t end);
+/* Told of each run of resident pages, in order, with its SCAN_ categories. */
+typedef void on_resident(void *context, uint64_t start, uint64_t end,
+                         uint64_t categories);
 
 static bool scan(int fd, uint64_t start, uint64_t end, on_resident *tell,
                  void *context)
@@ -165,14 +176,15 @@ static bool scan(int fd, uint64_t start, uint64_t end, on_resident *tell,
 			.vec_len = REGIONS,
 			.category_inverted = SCAN_PFNZERO,
 			.category_mask = SCAN_PRESENT | SCAN_PFNZERO,
-			.return_mask = SCAN_PRESENT,
+			.return_mask = SCAN_PRESENT | SCAN_FILE | SCAN_HUGE,
 		};
 		int n = ioctl(fd, SCAN_IOCTL, &arg);
 
 		if (n < 0)
 			return false;
 		for (int i = 0; i < n; i++)
-			tell(context, region[i].start, region[i].end);
+			tell(context, region[i].start, region[i].end,
+			     region[i].categories);
 		if (arg.walk_end <= start)
 			break;
 		start = arg.walk_end;
@@ -198,45 +210,96 @@ static void read_entries(int fd, uint64_t start, uint64_t end,
 		for (ssize_t i = 0; i < n / 8; i++)
 			if (entry[i] & PRESENT)
 				tell(context, start + 4096 * (uint64_t)i,
-				     start + 4096 * (uint64_t)(i + 1));
+				     start + 4096 * (uint64_t)(i + 1),
+				     entry[i] & OF_FILE ? SCAN_FILE : 0);
 		start += 4096 * (uint64_t)(n / 8);
 	}
 }
 
-static void read_maps(const struct proc *proc, on_resident *tell, void *context)
+/* ---- memory that is shared without a file on a disk --------------------- */
+
+#define DEVICES 64 /* of such memory: one for each tmpfs */
+
+struct devices {
+	dev_t device[DEVICES];
+	size_t count;
+};
+
+static void add_device(struct devices *devices, dev_t device)
 {
-	size_t size;
-	char *text = read_whole(proc->fd[SESSION_FD_MAPS], &size);
-	char *line = text;
-
-	while (line && *line) {
-		unsigned long start, end;
-		char *next = strchr(line, '\n');
-
-		if (sscanf(line, "%lx-%lx", &start, &end) == 2 &&
-		    end <= USER_END)
-			read_entries(proc->fd[SESSION_FD_PAGEMAP], start, end,
-			             tell, context);
-		line = next ? next + 1 : NULL;
-	}
-	free(text);
+	if (devices->count < DEVICES)
+		devices->device[devices->count++] = device;
 }
 
-/* Joins runs that touch. */
+/* The kernel's own, which has memfd, System V and shared anonymous memory, and
+ * each one that is mounted. */
+static void find_devices(struct devices *devices)
+{
+	int fd = memfd_create("goload-device", MFD_CLOEXEC);
+	FILE *mounts = fopen("/proc/self/mountinfo", "re");
+	unsigned first, second;
+	struct stat status;
+	char *line = NULL;
+	size_t room = 0;
+
+	if (fd >= 0 && fstat(fd, &status) == 0)
+		add_device(devices, status.st_dev);
+	if (fd >= 0)
+		close(fd);
+	while (mounts && getline(&line, &room, mounts) > 0)
+		if (strstr(line, " - tmpfs ") &&
+		    sscanf(line, "%*d %*d %u:%u", &first, &second) == 2)
+			add_device(devices, makedev(first, second));
+	free(line);
+	if (mounts)
+		fclose(mounts);
+}
+
+/* A line of maps: does it map such memory? */
+static bool is_shared(const struct devices *devices, const char *line,
+                      uint64_t *start, uint64_t *end)
+{
+	unsigned first, second;
+
+	if (sscanf(line, "%lx-%lx %*s %*x %x:%x", start, end, &first,
+	           &second) != 4)
+		return false;
+	for (size_t i = 0; i < devices->count; i++)
+		if (devices->device[i] == makedev(first, second))
+			return true;
+	return false;
+}
+
+static const char *next_line(const char *line)
+{
+	const char *end = strchr(line, '\n');
+
+	return end ? end + 1 : line + strlen(line);
+}
+
+/* ---- the last look at resident pages --------------------------------------
+ */
+
 struct collected {
 	struct file_resident *range;
 	size_t count, room;
+	size_t mapping; /* the first range that may grow */
+	struct devices devices;
+	const char *line; /* of maps: the first that ends behind the latest */
 };
 
-static void collect(void *context, uint64_t start, uint64_t end)
+/* Joins runs that touch and are alike. */
+static void put(struct collected *all, uint64_t start, uint64_t end,
+                uint64_t pages, bool huge)
 {
-	struct collected *all = context;
 	struct file_resident *last =
-		all->count ? &all->range[all->count - 1] : NULL;
+		all->count > all->mapping ? &all->range[all->count - 1] : NULL;
 
-	if (last && last->end == start) {
+	if (last && last->end == start && last->pages == pages &&
+	    !last->huge == !huge) {
 		last->end = end;
 		last->bytes += end - start;
+		last->huge += huge ? end - start : 0;
 		return;
 	}
 	if (all->count == all->room) {
@@ -249,27 +312,119 @@ static void collect(void *context, uint64_t start, uint64_t end)
 		all->room = room;
 	}
 	all->range[all->count++] =
-		(struct file_resident){ start, end, end - start };
+		(struct file_resident){ start, end, end - start,
+		                        huge ? end - start : 0, pages };
+}
+
+/* Pages of files, cut where memory begins or ends that is shared without. */
+static void collect(void *context, uint64_t start, uint64_t end,
+                    uint64_t categories)
+{
+	struct collected *all = context;
+	bool huge = categories & SCAN_HUGE;
+
+	if (!(categories & SCAN_FILE)) {
+		put(all, start, end, FILE_PAGES_ANONYMOUS, huge);
+		return;
+	}
+	for (; start < end && *all->line; all->line = next_line(all->line)) {
+		uint64_t from = 0, to = 0;
+		bool shared = is_shared(&all->devices, all->line, &from, &to);
+
+		if (to <= start)
+			continue;
+		if (from >= end)
+			break;
+		if (to > end)
+			to = end;
+		put(all, start, to,
+		    shared ? FILE_PAGES_SHARED : FILE_PAGES_FILE, huge);
+		start = to;
+		if (start == end)
+			return; /* the line may have more */
+	}
+	if (start < end)
+		put(all, start, end, FILE_PAGES_FILE, huge);
+}
+
+/* Of the latest mapping's ranges `huge` bytes are in huge pages: they can only
+ * be where a whole one has room. */
+static void place_huge(struct collected *all, uint64_t huge)
+{
+	for (size_t i = all->mapping; i < all->count && huge; i++) {
+		struct file_resident *range = &all->range[i];
+		uint64_t from = (range->start + HUGE_SIZE - 1) / HUGE_SIZE;
+		uint64_t to = range->end / HUGE_SIZE;
+		uint64_t here = from < to ? (to - from) * HUGE_SIZE : 0;
+
+		range->huge = here < huge ? here : huge;
+		huge -= range->huge;
+	}
+	all->mapping = all->count;
+}
+
+/* Bytes in huge pages by this line of smaps. */
+static uint64_t huge_bytes(const char *line)
+{
+	static const char *const key[] = { "AnonHugePages:", "ShmemPmdMapped:",
+		                           "FilePmdMapped:", "Shared_Hugetlb:",
+		                           "Private_Hugetlb:" };
+
+	for (size_t i = 0; i < sizeof(key) / sizeof(*key); i++)
+		if (strncmp(line, key[i], strlen(key[i])) == 0)
+			return 1024 * strtoull(line + strlen(key[i]), NULL, 10);
+	return 0;
+}
+
+/* Without PAGEMAP_SCAN: smaps, or where there is none maps, line by line. */
+static void read_mappings(const struct proc *proc, struct collected *all)
+{
+	size_t size;
+	char *text = read_whole(proc->fd[SESSION_FD_SMAPS], &size);
+	uint64_t start, end, huge = 0;
+
+	if (!size) {
+		free(text);
+		text = look_maps(proc);
+	}
+	for (const char *line = text ? text : ""; *line;
+	     line = next_line(line)) {
+		if (sscanf(line, "%lx-%lx", &start, &end) != 2) {
+			huge += huge_bytes(line);
+			continue;
+		}
+		place_huge(all, huge);
+		huge = 0;
+		if (end <= USER_END)
+			read_entries(proc->fd[SESSION_FD_PAGEMAP], start, end,
+			             collect, all);
+	}
+	place_huge(all, huge);
+	free(text);
 }
 
 void look_resident(const struct proc *proc, struct output *out)
 {
 	struct collected all = { 0 };
-	int fd = proc->fd[SESSION_FD_PAGEMAP];
+	char *maps;
 
 	if (!look_available(proc))
 		return;
-	if (!scan(fd, 0, USER_END, collect, &all)) {
-		all.count = 0;
-		read_maps(proc, collect, &all);
-	}
+	maps = look_maps(proc);
+	all.line = maps ? maps : "";
+	find_devices(&all.devices);
+	if (!scan(proc->fd[SESSION_FD_PAGEMAP], 0, USER_END, collect, &all))
+		read_mappings(proc, &all);
 	output_block(out, FILE_RESIDENT, all.range,
 	             all.count * sizeof(*all.range), NULL, 0);
 	free(all.range);
+	free(maps);
 }
 
-static void add(void *context, uint64_t start, uint64_t end)
+static void add(void *context, uint64_t start, uint64_t end,
+                uint64_t categories)
 {
+	(void)categories;
 	*(uint64_t *)context += end - start;
 }
 

@@ -10,6 +10,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 #define TEXTS 64
 
@@ -58,7 +59,17 @@ static bool find_sites(const struct module_bytes *file,
 	return sites_find(&input, result) == SITES_OK;
 }
 
-static void keep_sites(struct module *module, const struct sites_result *result)
+/*
+ * With --patch=none the net carries all calls but the end of a thread: it has
+ * no stack any more that is its own, and the net's signal needs one.
+ */
+static bool is_wanted(const struct trace_patch *patch, uint32_t options)
+{
+	return !(options & SESSION_NO_PATCH) || patch->nr == SYS_exit;
+}
+
+static void keep_sites(struct module *module, const struct sites_result *result,
+                       uint32_t options)
 {
 	module->site = calloc(result->count + 1, sizeof(*module->site));
 	module->patch = calloc(result->count + 1, sizeof(*module->patch));
@@ -67,7 +78,8 @@ static void keep_sites(struct module *module, const struct sites_result *result)
 	for (size_t i = 0; i < result->count; i++) {
 		const struct sites_site *site = &result->site[i];
 
-		if (sites_patched(site->verdict))
+		if (sites_patched(site->verdict) &&
+		    is_wanted(&site->patch, options))
 			module->patch[module->patch_count++] = site->patch;
 		if (!sites_real(site->verdict))
 			continue;
@@ -121,7 +133,7 @@ static void read_go(struct module *module, struct symbol_file *symbols)
 /* A file that is no ELF, or of which nothing is known, has no sites: the net
  * carries it. */
 void module_read(struct module *module, const struct module_bytes *file,
-                 enum patch_module kind)
+                 enum patch_module kind, uint32_t options)
 {
 	struct symbol_file *symbols = symbol_open(file->at, file->size);
 	struct sites_result result = { 0 };
@@ -136,7 +148,7 @@ void module_read(struct module *module, const struct module_bytes *file,
 	            module->info.build_id);
 	read_go(module, symbols);
 	if (find_sites(file, symbols, kind, &result))
-		keep_sites(module, &result);
+		keep_sites(module, &result, options);
 	sites_free(&result);
 	symbol_close(symbols);
 }

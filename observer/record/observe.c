@@ -38,9 +38,11 @@ struct life {
 	struct proc proc;
 	struct arrivals arrivals;
 	struct stacks stacks;
+	struct go_memory go;
 	pid_t target;
 	int target_fd; /* pidfd, -1: the kernel has none */
 	uint64_t sample_at, sample_gap, sample_resident;
+	uint32_t told; /* the bell's count when threads were told of room */
 	bool exec_pending;
 	uint32_t execs_failed;
 	bool last_look;
@@ -375,6 +377,12 @@ static void take_over(struct life *life, int socket_fd, pid_t target)
 	write_program(life, target);
 	write_module(life, PATCH_PROGRAM, life->plan.program,
 	             &life->plan.program_file, args[0], life->plan.exe);
+	if (program_module(life)->info.go_text[1])
+		life->go = (struct go_memory){
+			.state = GO_MEMORY_UNKNOWN,
+			.file = life->plan.program_file,
+			.bias = args[0],
+		};
 	if (life->plan.interp)
 		write_module(life, PATCH_INTERP, life->plan.interp,
 		             &life->plan.interp_file, args[3],
@@ -401,6 +409,8 @@ static void sample(struct life *life, bool changed)
 	if (!look_sample(&life->proc, life->session, &s))
 		return;
 	output_block(&life->out, FILE_SAMPLE, &s, sizeof(s), NULL, 0);
+	if (life->sample_at) /* not while the program starts */
+		memstats_sample(&life->go, &life->proc, &life->out);
 	write_clock(life); /* a run that is cut has its time, too */
 	if (changed || s.resident != life->sample_resident)
 		life->sample_gap = SAMPLE_FIRST_NS;
@@ -444,6 +454,7 @@ static void last_look(struct life *life, enum trace_end end)
 	look_resident(&life->proc, &life->out);
 	if (look_sample(&life->proc, life->session, &s))
 		output_block(&life->out, FILE_SAMPLE, &s, sizeof(s), NULL, 0);
+	memstats_end(&life->go, &life->proc, &life->out);
 	life->end_value = life->session->closing_value;
 	switch (end) {
 	case TRACE_END_EXIT:
@@ -526,6 +537,15 @@ static bool step(struct life *life, size_t taken)
 	return false;
 }
 
+/* A thread rang because it waits for room: there is some now. */
+static void tell_of_room(struct life *life, uint32_t seen, size_t taken)
+{
+	if (!taken || seen == life->told)
+		return;
+	life->told = seen;
+	observe_tell(life->session);
+}
+
 static void watch(struct life *life)
 {
 	for (;;) {
@@ -536,6 +556,7 @@ static void watch(struct life *life)
 		arrive_answer(&life->arrivals, &life->proc, life->session,
 		              &life->stacks, &life->out);
 		taken = drain_ring(&life->drain, &life->out);
+		tell_of_room(life, seen, taken);
 
 		if (step(life, taken))
 			return;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #define BUFFER (1u << 20)
+#define STACKS (1u << 16)
 
 bool output_open(struct output *out, int fd)
 {
@@ -18,26 +19,32 @@ bool output_open(struct output *out, int fd)
 
 	*out = (struct output){ .fd = fd, .size = BUFFER };
 	out->buffer = malloc(BUFFER);
-	if (!out->buffer)
+	out->stacks = malloc(STACKS);
+	out->stacks_used = sizeof(struct file_block);
+	if (!out->buffer || !out->stacks || !seen_open(&out->seen))
 		return false;
 	memcpy(out->buffer, &header, sizeof(header));
 	out->used = sizeof(header);
 	return true;
 }
 
-void output_flush(struct output *out)
+static void write_all(struct output *out, const uint8_t *bytes, size_t size)
 {
 	size_t done = 0;
 
-	while (done < out->used && !out->error) {
-		ssize_t n =
-			write(out->fd, out->buffer + done, out->used - done);
+	while (done < size && !out->error) {
+		ssize_t n = write(out->fd, bytes + done, size - done);
 
 		if (n > 0)
 			done += (size_t)n;
 		else if (n < 0 && errno != EINTR)
 			out->error = errno;
 	}
+}
+
+void output_flush(struct output *out)
+{
+	write_all(out, out->buffer, out->used);
 	out->used = 0;
 }
 
@@ -77,8 +84,37 @@ void output_block(struct output *out, enum file_block_type type,
 
 /*
  * Events go into one block per drain.  Its size is known only at its end, so
- * the block is begun at the start of the buffer and finished there.
+ * the block is begun at the start of the buffer and finished there.  Stacks
+ * that are new to the file gather in a block of their own, which is written
+ * first.
  */
+static void write_stacks(struct output *out)
+{
+	const struct file_block block = {
+		.type = FILE_STACKS,
+		.size = out->stacks_used - sizeof(block),
+	};
+
+	if (!block.size)
+		return;
+	memcpy(out->stacks, &block, sizeof(block));
+	write_all(out, out->stacks, out->stacks_used);
+	out->stacks_used = sizeof(block);
+}
+
+static void put_stack(struct output *out, const uint64_t *frames, size_t count)
+{
+	const struct file_stack stack = { .count = count };
+	size_t size = count * sizeof(*frames);
+
+	if (out->stacks_used + sizeof(stack) + size > STACKS)
+		write_stacks(out);
+	memcpy(out->stacks + out->stacks_used, &stack, sizeof(stack));
+	out->stacks_used += sizeof(stack);
+	memcpy(out->stacks + out->stacks_used, frames, size);
+	out->stacks_used += size;
+}
+
 void output_events_begin(struct output *out)
 {
 	output_flush(out);
@@ -96,21 +132,26 @@ void output_events_end(struct output *out)
 		out->used = 0;
 		return;
 	}
+	write_stacks(out);
 	memcpy(out->buffer, &block, sizeof(block));
 	output_flush(out);
 }
 
-void output_event(struct output *out, const struct trace_event *event,
+void output_event(struct output *out, struct trace_event *event,
                   const uint64_t *frames)
 {
-	size_t size = (size_t)file_event_size(event);
+	bool is_new = false;
 
-	if (out->used + size > out->size) {
+	if (out->used + sizeof(*event) > out->size) {
 		output_events_end(out);
 		output_events_begin(out);
 	}
+	event->stack = 0;
+	if (event->frames)
+		event->stack =
+			seen_number(&out->seen, frames, event->frames, &is_new);
+	if (is_new)
+		put_stack(out, frames, event->frames);
 	memcpy(out->buffer + out->used, event, sizeof(*event));
-	memcpy(out->buffer + out->used + sizeof(*event), frames,
-	       size - sizeof(*event));
-	out->used += size;
+	out->used += sizeof(*event);
 }

@@ -135,7 +135,7 @@ static bool plan_interp(const struct module_bytes *program, struct plan *plan,
 }
 
 /* The kernel's vDSO is the same in every process: this one's is at hand. */
-static void plan_vdso(struct plan *plan)
+static void plan_vdso(struct plan *plan, uint32_t options)
 {
 	const uint8_t *at = (const void *)getauxval(AT_SYSINFO_EHDR);
 	struct module_bytes file = { at, 0 };
@@ -147,7 +147,7 @@ static void plan_vdso(struct plan *plan)
 		(size_t)((const Elf64_Ehdr *)at)->e_shnum * sizeof(Elf64_Shdr);
 	if (file.size > VDSO_PAGES * (size_t)LOADER_PAGE)
 		return;
-	module_read(&plan->module[PATCH_VDSO], &file, PATCH_VDSO);
+	module_read(&plan->module[PATCH_VDSO], &file, PATCH_VDSO, options);
 }
 
 static size_t round8(size_t size)
@@ -209,7 +209,10 @@ bool plan_program(const struct record_options *options, struct plan *plan,
 	enum loader_error error;
 	bool done = false;
 
-	*plan = (struct plan){ .interp_fd = -1 };
+	*plan = (struct plan){
+		.interp_fd = -1,
+		.early.options = options->options,
+	};
 	plan->program = calloc(1, LOADER_PLAN_SIZE(LOADER_PHDRS_MAX));
 	if (!plan->program) {
 		record_fail(failure, 125, ENOMEM, "cannot be planned");
@@ -222,8 +225,9 @@ bool plan_program(const struct record_options *options, struct plan *plan,
 		explain(failure, plan->program, error);
 	} else if (!plan->program->interp_size ||
 	           plan_interp(file, plan, failure)) {
-		module_read(&plan->module[PATCH_PROGRAM], file, PATCH_PROGRAM);
-		plan_vdso(plan);
+		module_read(&plan->module[PATCH_PROGRAM], file, PATCH_PROGRAM,
+		            options->options);
+		plan_vdso(plan, options->options);
 		if (plan->interp)
 			plan->module[PATCH_INTERP] =
 				early_interp(&plan->early);

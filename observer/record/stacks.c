@@ -81,13 +81,14 @@ struct stack_copy *stacks_keep(struct stacks *stacks,
 	return kept;
 }
 
-static bool unwind_copy(struct stacks *stacks, const struct ring_slot *slot,
+static bool unwind_copy(struct stacks *stacks, const struct trace_event *event,
+                        const struct ring_slot *slot,
                         const struct stack_copy *kept, size_t *count)
 {
 	const struct ring_spill spill = slot->spill;
 	const struct unwind_stack stack = {
-		.ip = slot->event.site,
-		.sp = slot->event.sp,
+		.ip = event->site,
+		.sp = event->sp,
 		.bp = spill.rbp,
 		.bx = spill.rbx,
 		.r12 = spill.r12,
@@ -98,7 +99,7 @@ static bool unwind_copy(struct stacks *stacks, const struct ring_slot *slot,
 		.size = kept ? kept->size : copy_size(stacks, &spill),
 		.top = spill.stack_top,
 		.go = slot->frame,
-		.go_count = slot->event.frames,
+		.go_count = event->frames,
 	};
 	bool whole = false;
 
@@ -107,10 +108,10 @@ static bool unwind_copy(struct stacks *stacks, const struct ring_slot *slot,
 	return whole;
 }
 
-const uint64_t *stacks_frames(struct stacks *stacks, struct ring_slot *slot,
+const uint64_t *stacks_frames(struct stacks *stacks, struct trace_event *event,
+                              const struct ring_slot *slot,
                               const struct stack_copy *kept)
 {
-	struct trace_event *event = &slot->event;
 	size_t count = event->frames;
 	bool whole = true;
 
@@ -121,7 +122,7 @@ const uint64_t *stacks_frames(struct stacks *stacks, struct ring_slot *slot,
 		event->flags |= whole ? 0 : TRACE_CUT;
 		return slot->frame;
 	}
-	if (!unwind_copy(stacks, slot, kept, &count))
+	if (!unwind_copy(stacks, event, slot, kept, &count))
 		event->flags |= TRACE_CUT;
 	event->flags &= (uint16_t)~TRACE_COPIED;
 	event->frames = (uint16_t)count;

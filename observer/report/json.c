@@ -299,6 +299,12 @@ static void write_row(struct writer *writer, const struct ledger_row *row)
 	key_number(writer, "reserved", row->reserved);
 	key_number(writer, "committed", row->committed);
 	key_number(writer, "resident", row->resident);
+	key_number(writer, "anonymous", row->anonymous);
+	key_number(writer, "file", row->file);
+	key_number(writer, "shared", row->shared);
+	key_number(writer, "huge", row->huge);
+	key_number(writer, "returned", row->returned);
+	key_number(writer, "came_back", row->came_back);
 	key_number(writer, "mappings", row->mappings);
 	key_open(writer, "sites", '[');
 	for (size_t i = 0; i < row->site_count; i++)
@@ -348,6 +354,67 @@ static void write_timeline(struct writer *writer, const struct ledger *ledger)
 	close_level(writer, ']');
 }
 
+/* clang-format off */
+#define NUMBER(name) { #name, offsetof(struct file_memstats, name) }
+static const struct {
+	const char *name;
+	size_t at;
+} memstats[] = {
+	NUMBER(sys),
+	NUMBER(heap_sys), NUMBER(heap_idle), NUMBER(heap_inuse),
+	NUMBER(heap_released),
+	NUMBER(stack_inuse), NUMBER(stack_sys),
+	NUMBER(mspan_inuse), NUMBER(mspan_sys),
+	NUMBER(mcache_inuse), NUMBER(mcache_sys),
+	NUMBER(buck_hash_sys), NUMBER(gc_sys), NUMBER(other_sys),
+};
+/* clang-format on */
+
+#define MEMSTATS (sizeof(memstats) / sizeof(*memstats))
+
+static uint64_t memstats_number(const struct file_memstats *stats, size_t i)
+{
+	return *(const uint64_t *)((const char *)stats + memstats[i].at);
+}
+
+static void write_memstats_at(struct writer *writer, uint64_t t,
+                              const struct file_memstats *stats)
+{
+	separate(writer);
+	fprintf(writer->out, "{\"t\": %" PRIu64, t);
+	for (size_t i = 0; i < MEMSTATS; i++)
+		fprintf(writer->out, ", \"%s\": %" PRIu64, memstats[i].name,
+		        memstats_number(stats, i));
+	putc('}', writer->out);
+}
+
+static void write_memstats(struct writer *writer, const struct ledger *ledger)
+{
+	const struct ledger_memstats *stats = &ledger->memstats;
+
+	if (!stats->last && !stats->reason) {
+		key_null(writer, "memstats");
+		return;
+	}
+	key_open(writer, "memstats", '{');
+	key_bool(writer, "available", stats->last != NULL);
+	key_text(writer, "reason", stats->reason);
+	for (size_t i = 0; i < MEMSTATS; i++) {
+		if (stats->last)
+			key_number(writer, memstats[i].name,
+			           memstats_number(stats->last, i));
+		else
+			key_null(writer, memstats[i].name);
+	}
+	key_open(writer, "timeline", '[');
+	for (size_t i = 0; i < stats->count; i++)
+		write_memstats_at(writer,
+		                  ledger_time(ledger->run, stats->at[i]->tsc),
+		                  stats->at[i]);
+	close_level(writer, ']');
+	close_level(writer, '}');
+}
+
 void report_json(FILE *out, const struct ledger *ledger)
 {
 	struct writer writer = { .out = out, .first = 1 };
@@ -370,7 +437,7 @@ void report_json(FILE *out, const struct ledger *ledger)
 	write_ranges(&writer, ledger, "unexplained", 0);
 	write_ranges(&writer, ledger, "phantom", 1);
 	write_timeline(&writer, ledger);
-	key_null(&writer, "memstats");
+	write_memstats(&writer, ledger);
 	close_level(&writer, '}');
 	putc('\n', out);
 }

@@ -118,7 +118,7 @@ static void tell(FILE *out, const struct ledger *ledger)
 	char text[UNITS_TEXT];
 
 	if (net_no_patching(ledger))
-		fputs("Nothing was patched, as --patch=none says: ", out);
+		fputs("Only the ends of threads were patched (--patch=none): ", out);
 	fprintf(out, "%s net carried %s call%s",
 	        net_no_patching(ledger) ? "the" : "The",
 	        units_count(text, ledger->net_hits),

@@ -49,7 +49,7 @@ static const struct trace_event *next(struct walk *walk)
 			walk->at = walk->block_end;
 	}
 	event = (const void *)(walk->bytes + walk->at);
-	walk->at += file_event_size(event);
+	walk->at += sizeof(*event);
 	return event;
 }
 
@@ -103,12 +103,12 @@ static int copy(const char *path, const uint8_t *bytes, uint64_t size,
 	struct file_block shorter = *block;
 	const uint8_t *gone = (const uint8_t *)event;
 	const uint8_t *header = (const uint8_t *)block;
-	const uint8_t *behind = gone + file_event_size(event);
+	const uint8_t *behind = gone + sizeof(*event);
 	FILE *file = fopen(path, "w");
 
 	if (!file)
 		return 2;
-	shorter.size -= file_event_size(event);
+	shorter.size -= sizeof(*event);
 	fwrite(bytes, 1, (size_t)(header - bytes), file);
 	fwrite(&shorter, 1, sizeof(shorter), file);
 	header += sizeof(shorter);
