@@ -65,8 +65,8 @@ library_mappings()
 in_words()
 {
 	"$GOLOAD" report "$tmp/$1.run" | tr -s ' \n' ' ' |
-		grep -oE '[0-9.,]+ [KMGT]iB is [0-9,]+ (malloc|thread|shared) [a-z]+' ||
-		true
+		grep -oE '([0-9.,]+ [KM]iB is )?[0-9]+ (x \(|thread|malloc arena).* is of libc: [0-9]+ shared [a-z]+' |
+		sed 's/\. /.\n/g' || true
 }
 
 serve $requests "$GOLOAD" "$server"

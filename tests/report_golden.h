@@ -8,8 +8,9 @@
 #define GOLDEN_TEXT \
 	"goload: ./http: go1.26.8, static, stripped; 0.10 s, exit 0; 2 memory syscalls, 0 lost\n" \
 	"\n" \
-	"  VmSize is 64.8 MiB. 60.0 MiB is address space that the Go runtime claims at start and\n" \
-	"  never touches; 4.7 MiB is usable memory; 2.0 MiB is in RAM. Nothing is unexplained.\n" \
+	"  VmSize is 64.8 MiB, 64 KiB of it goload's own. 60.0 MiB is address space that the Go\n" \
+	"  runtime reserves at start and never touches: 60.0 MiB heap (runtime.(*mheap).sysAlloc,\n" \
+	"  main.go:80). 4.7 MiB is committed, 2.0 MiB resident. Nothing is unexplained.\n" \
 	"\n" \
 	"                      reserved   committed    resident   claimed by\n" \
 	"  heap                60.0 MiB     4.0 MiB     2.0 MiB   main.handle main.go:10, + 1 more\n" \
@@ -94,6 +95,12 @@
 	"      \"reserved\": 62914560,\n" \
 	"      \"committed\": 4194304,\n" \
 	"      \"resident\": 2097152,\n" \
+	"      \"anonymous\": 2097152,\n" \
+	"      \"file\": 0,\n" \
+	"      \"shared\": 0,\n" \
+	"      \"huge\": 0,\n" \
+	"      \"returned\": 0,\n" \
+	"      \"came_back\": 0,\n" \
 	"      \"mappings\": 2,\n" \
 	"      \"sites\": [\n" \
 	"        {\n" \
@@ -120,6 +127,12 @@
 	"      \"reserved\": 0,\n" \
 	"      \"committed\": 409600,\n" \
 	"      \"resident\": 0,\n" \
+	"      \"anonymous\": 0,\n" \
+	"      \"file\": 0,\n" \
+	"      \"shared\": 0,\n" \
+	"      \"huge\": 0,\n" \
+	"      \"returned\": 0,\n" \
+	"      \"came_back\": 0,\n" \
 	"      \"mappings\": 1,\n" \
 	"      \"sites\": []\n" \
 	"    },\n" \
@@ -129,6 +142,12 @@
 	"      \"reserved\": 0,\n" \
 	"      \"committed\": 204800,\n" \
 	"      \"resident\": 0,\n" \
+	"      \"anonymous\": 0,\n" \
+	"      \"file\": 0,\n" \
+	"      \"shared\": 0,\n" \
+	"      \"huge\": 0,\n" \
+	"      \"returned\": 0,\n" \
+	"      \"came_back\": 0,\n" \
 	"      \"mappings\": 1,\n" \
 	"      \"sites\": []\n" \
 	"    },\n" \
@@ -138,6 +157,12 @@
 	"      \"reserved\": 0,\n" \
 	"      \"committed\": 135168,\n" \
 	"      \"resident\": 0,\n" \
+	"      \"anonymous\": 0,\n" \
+	"      \"file\": 0,\n" \
+	"      \"shared\": 0,\n" \
+	"      \"huge\": 0,\n" \
+	"      \"returned\": 0,\n" \
+	"      \"came_back\": 0,\n" \
 	"      \"mappings\": 1,\n" \
 	"      \"sites\": []\n" \
 	"    }\n" \

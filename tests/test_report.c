@@ -113,7 +113,7 @@ Test(report, lists_what_is_unexplained)
 
 	run_mmap(&run, SPAN(0, 1), RW, ANON);
 	expect_part(report_of(&run, RW_LINE(0, 3), &style),
-	            "8 KiB is unexplained:\n"
+	            "8 KiB is unexplained.\n"
 	            "    7f0000001000-7f0000003000  8 KiB\n");
 	run = run_new();
 	expect_part(report_of(&run, RW_LINE(0, 3), &style),
@@ -144,31 +144,31 @@ static char *text_of_rows(struct ledger_row *row, size_t count,
 	return text;
 }
 
-Test(report, counts_what_libc_adds)
+Test(report, has_a_line_for_memstats)
 {
+	const struct file_memstats stats = { .available = 1, .sys = 8 * MIB };
+	const struct report_style narrow = { .width = 80 };
 	struct ledger_row row[] = {
-		{ .kind = "malloc arena",
-		  .owner = "libc",
-		  .reserved = 255 * MIB,
-		  .committed = MIB,
-		  .makes = 4 },
-		{ .kind = "thread stack",
-		  .owner = "libc",
-		  .committed = 8 * MIB,
-		  .makes = 1 },
-		{ .kind = "libc.so.6 text", .owner = "libc", .committed = MIB },
-		{ .kind = "libc.so.6 data", .owner = "libc", .committed = MIB },
-		{ .kind = "libz.so text",
-		  .owner = "library",
-		  .committed = MIB },
-		{ .kind = "my text", .owner = "program", .committed = MIB },
+		{ .kind = "bss", .owner = "program", .committed = 4 * MIB },
+		{ .kind = "text", .owner = "program", .committed = 3 * MIB },
+		{ .kind = "data", .owner = "program", .committed = 2 * MIB },
+		{ .kind = "stack", .owner = "kernel", .committed = MIB },
 	};
-	char *text = text_of_rows(row, 6, &(struct report_style){ 0 });
+	struct run run = run_new();
+	struct ledger *ledger = ledger_of(&run, NULL);
+	struct ledger shown = *ledger;
 
-	for (char *at = text, *to = text; (*to = *at); at++) /* no lines */
-		to += *at != '\n' && (*at != ' ' || at[1] != ' ');
-	expect_part(text, "256.0 MiB is 4 malloc arenas, 8.0 MiB is 1 thread "
-	                  "stack, 3.0 MiB is 2 shared libraries. ");
+	shown.row = row;
+	shown.row_count = 4;
+	shown.memstats.last = &stats;
+	expect_part(text_of(&shown, &plain),
+	            "\n  MemStats.Sys               -     8.0 MiB           -"
+	            "   does not count bss, text, data, ...\n");
+	shown.row_count = 3;
+	expect_part(text_of(&shown, &narrow),
+	            "           -   does not count bss, t…\n");
+	expect_part(text_of(&shown, &plain), "count bss, text, data\n");
+	done(&run, ledger);
 }
 
 Test(report, cuts_long_kinds_in_their_middle)
@@ -381,8 +381,8 @@ Test(report, says_that_nothing_was_patched_on_request)
 	run_library(&run);
 	net_call(&run, LIB_BIAS + 0x10);
 	expect_part(net_report(&run, 7, SESSION_NO_PATCH, &plain),
-	            "  Nothing was patched, as --patch=none says: the net "
-	            "carried 7 calls.\n\n");
+	            "  Only the ends of threads were patched (--patch=none): "
+	            "the net carried 7 calls.\n\n");
 	run = run_new();
 	run_library(&run);
 	net_call(&run, LIB_BIAS + 0x10);

@@ -7,6 +7,7 @@
  *   run.c      goload PROGRAM, goload record
  *   report.c   goload report
  *   compare.c  goload compare
+ *   why.c      their option --why
  *   inspect.c  goload inspect
  *   names.c    names for a run's addresses, from its modules' files
  *   fail.c     one line for each error, and the exit status
@@ -42,6 +43,7 @@ struct cli_options {
 	const char *output;        /* -o */
 	bool quiet;                /* -q */
 	enum report_format format; /* --format */
+	const char *why;           /* --why */
 	uint32_t session;          /* --patch, --net: enum session_option */
 	char **operand;            /* what is behind the options */
 	int operands;
@@ -77,9 +79,14 @@ struct cli_names *cli_names_open(const struct ledger_run *run);
 void cli_names_close(struct cli_names *names);
 ledger_namer cli_name;
 
-/* report.c: a whole report of run file bytes; false when they are none. */
+/* report.c: a whole report of run file bytes, or the stacks behind the rows
+ * that `why` names; false when they are none, or it names none. */
 bool cli_print(FILE *out, const char *object, const void *bytes, size_t size,
-               enum report_format format);
+               enum report_format format, const char *why);
+
+/* why.c */
+bool cli_print_why(FILE *out, const char *object, const struct ledger *ledger,
+                   const char *word, struct cli_names *names);
 
 /* What suits what `out` is; a file to write to (NULL or "-": standard output);
  * its end.  The last two end the process when it cannot be written. */

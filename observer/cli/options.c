@@ -16,6 +16,7 @@ enum option {
 	OPTION_OUTPUT,
 	OPTION_QUIET,
 	OPTION_FORMAT,
+	OPTION_WHY,
 	OPTION_PATCH,
 	OPTION_NET,
 	OPTION_HELP,
@@ -43,6 +44,10 @@ static const struct described options[OPTIONS] = {
 	[OPTION_FORMAT] = { NULL, "--format", "text|json", "how to print",
 	                    IN(CLI_REPORT) | IN(CLI_COMPARE) |
 	                            IN(CLI_INSPECT) },
+	[OPTION_WHY] = { NULL, "--why", "ROW",
+	                 "print the stacks behind a row (\"heap\"; its first "
+	                 "letters do) instead",
+	                 IN(CLI_RUN) | IN(CLI_REPORT) },
 	[OPTION_PATCH] = { NULL, "--patch", "all|none",
 	                   "patch syscall sites (all), or leave every call to "
 	                   "the net (slow, for tests)",
@@ -168,6 +173,9 @@ static void set(enum cli_verb verb, enum option option, const char *value,
 		out->format = choose(verb, "--format", value, "text", "json")
 		                      ? REPORT_JSON
 		                      : REPORT_TEXT;
+		break;
+	case OPTION_WHY:
+		out->why = value;
 		break;
 	case OPTION_PATCH:
 		if (choose(verb, "--patch", value, "all", "none"))

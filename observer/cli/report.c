@@ -49,13 +49,17 @@ struct report_style cli_style(FILE *out)
 	return style;
 }
 
-static bool print(FILE *out, struct ledger_run *run, enum report_format format)
+static bool print(FILE *out, const char *object, struct ledger_run *run,
+                  enum report_format format, const char *why)
 {
 	struct cli_names *names = cli_names_open(run);
 	struct ledger *ledger = ledger_build(run, cli_name, names);
 	struct report_style style = cli_style(out);
+	bool done = ledger != NULL;
 
-	if (ledger && format == REPORT_JSON)
+	if (ledger && why)
+		done = cli_print_why(out, object, ledger, why, names);
+	else if (ledger && format == REPORT_JSON)
 		report_json(out, ledger);
 	else if (ledger)
 		report_text(out, ledger, &style);
@@ -64,11 +68,11 @@ static bool print(FILE *out, struct ledger_run *run, enum report_format format)
 	fflush(out);
 	ledger_free(ledger);
 	cli_names_close(names);
-	return ledger != NULL;
+	return done;
 }
 
 bool cli_print(FILE *out, const char *object, const void *bytes, size_t size,
-               enum report_format format)
+               enum report_format format, const char *why)
 {
 	enum file_error error = FILE_OK;
 	struct ledger_run *run = ledger_read(bytes, size, &error);
@@ -81,7 +85,7 @@ bool cli_print(FILE *out, const char *object, const void *bytes, size_t size,
 	if (run->torn)
 		cli_complain(object, 0,
 		             "ends in the middle of a block: cut there");
-	done = print(out, run, format);
+	done = print(out, object, run, format, why);
 	ledger_run_free(run);
 	return done;
 }
@@ -114,13 +118,16 @@ int cli_report(const struct cli_options *options)
 	if (options->operands > 1)
 		cli_misused("report", options->operand[1],
 		            "one file at a time");
+	if (options->why && options->format == REPORT_JSON)
+		cli_misused("report", "--why", "is printed as text only");
 	bytes = cli_map(path, &size);
 	if (!bytes && errno)
 		cli_fail(CLI_FAILED, path, errno, "cannot be read");
 	if (!bytes)
 		cli_fail(CLI_FAILED, path, 0, "is not a run file");
 	out = cli_open_output(options->output);
-	done = cli_print(out, path, bytes, size, options->format);
+	done = cli_print(out, path, bytes, size, options->format,
+	                 options->why);
 	cli_close_output(out, options->output);
 	return done ? CLI_OK : CLI_FAILED;
 }

@@ -26,6 +26,7 @@ extern char **environ;
 struct story {
 	const char *path;   /* the program */
 	const char *output; /* the run file, or NULL */
+	const char *why;    /* whose stacks to print, or NULL */
 	bool summary, quiet;
 };
 
@@ -200,7 +201,8 @@ static void finish(void *context, const void *run, size_t size, int error)
 		             "is not whole: writing stopped");
 	say_net(story, run, size);
 	if (story->summary && !story->quiet)
-		cli_print(stderr, story->path, run, size, REPORT_TEXT);
+		cli_print(stderr, story->path, run, size, REPORT_TEXT,
+		          story->why);
 	else if (!story->quiet)
 		cli_complain(NULL, 0, "next: goload report %s", story->output);
 }
@@ -219,6 +221,7 @@ int cli_run(const struct cli_options *options, bool summary)
 	const char *name = options->operand[0];
 	const char *path = strchr(name, '/') ? name : look_up(name);
 	struct story story = { .path = path,
+		               .why = options->why,
 		               .summary = summary,
 		               .quiet = options->quiet };
 	struct record_options record = {

@@ -120,28 +120,11 @@ static int is_counted(const struct pair *pair)
 	        strcmp(pair->kind, "thread stack") == 0);
 }
 
-static int is_power_of_two(uint64_t size)
-{
-	return size != 0 && (size & (size - 1)) == 0;
-}
-
-/*
- * Bytes of each thing that one side's row is made of, when they are equal, or
- * 0.  An arena is a power of two, and so is a stack without its guard: that
- * tells equal ones from those that only have such a mean.
- */
+/* Bytes of each thing that one side's row is made of, or 0. */
 static uint64_t unit_of(const struct pair *pair, int side)
 {
-	uint64_t count = pair->makes[side], bytes = pair->bytes[side];
-
-	if (!count || bytes % count)
-		return 0;
-	if (is_power_of_two(bytes / count))
-		return bytes / count;
-	if (pair->committed[side] % count == 0 &&
-	    is_power_of_two(pair->committed[side] / count))
-		return bytes / count;
-	return 0;
+	return things_unit(&(struct things){
+		pair->makes[side], pair->bytes[side], pair->committed[side] });
 }
 
 /* The size of the equal things that the difference consists of, or 0. */
@@ -156,25 +139,13 @@ static uint64_t common_unit(const struct pair *pair)
 	return a == b ? a : 0;
 }
 
-/* To the byte: "64 MiB", "8,196 KiB" for a stack with its guard. */
-static const char *exact_size(char text[static 2 * UNITS_TEXT], uint64_t bytes)
-{
-	char count[UNITS_TEXT];
-	int whole = bytes % (1024 * 1024) == 0;
-
-	snprintf(text, 2 * UNITS_TEXT, "%s %s",
-	         units_count(count, bytes / (whole ? 1024 * 1024 : 1024)),
-	         whole ? "MiB" : "KiB");
-	return text;
-}
-
 /* "4 x 64 MiB", "4 more", "7 mappings more"; NULL: nothing to say. */
 static const char *why(const struct pair *pair, char text[static WHY])
 {
 	int counted = is_counted(pair);
 	const uint64_t *number = counted ? pair->makes : pair->mappings;
 	uint64_t unit = counted ? common_unit(pair) : 0;
-	char count[UNITS_TEXT], size[2 * UNITS_TEXT];
+	char count[UNITS_TEXT], size[UNITS_EXACT];
 	const char *of = counted                 ? ""
 	                 : distance(number) == 1 ? "mapping "
 	                                         : "mappings ";
@@ -183,7 +154,7 @@ static const char *why(const struct pair *pair, char text[static WHY])
 		return NULL;
 	units_count(count, distance(number));
 	if (unit)
-		snprintf(text, WHY, "%s x %s", count, exact_size(size, unit));
+		snprintf(text, WHY, "%s x %s", count, units_exact(size, unit));
 	else
 		snprintf(text, WHY, "%s %s%s", count, of,
 		         difference(number) > 0 ? "more" : "fewer");

@@ -2,10 +2,13 @@
  * internal - what the files of this room share: never included elsewhere.
  *
  *   text.c   the screen: headline, explanation, then
+ *   explain.c  its sentences, by a table of rules
+ *   facts.c  what rules know of rows
  *   table.c  its table and totals
  *   chart.c  its three lines over time
  *   net.c    whose calls the net carried
  *   json.c   the document
+ *   why.c    the stacks behind a row
  *   compare.c  two ledgers side by side: screen and document
  *   units.c  sizes, counts, durations and signals in words
  */
@@ -14,11 +17,15 @@
 
 #include "observer/report/report.h"
 
-#define UNITS_TEXT 32 /* room for any text of these */
+#define UNITS_TEXT  32 /* room for any text of these */
+#define UNITS_EXACT 64
 
 const char *units_count(char *text, uint64_t count);   /* "1,161" */
 const char *units_time(char *text, uint64_t ns);       /* "4.21 s" */
 const char *units_signal(char *text, uint64_t number); /* "SIGINT" */
+
+/* To the byte: "64 MiB", "8,196 KiB", "4,097 B". */
+const char *units_exact(char text[static UNITS_EXACT], uint64_t bytes);
 
 /* Prints words in lines of at most `width` columns, each behind `indent`; a
  * number and its unit are one word. */
@@ -26,6 +33,8 @@ void units_wrap(FILE *out, const char *text, int indent, int width);
 
 /* Prints text of others: what a terminal would act on is shown as '?'. */
 void units_print(FILE *out, const char *text);
+
+const char *units_base_name(const char *path);
 
 const char *report_linkage(const struct ledger *ledger); /* "static-pie" */
 
@@ -46,7 +55,55 @@ int net_no_patching(const struct ledger *ledger);
 const char *net_why(const struct ledger *ledger,
                     const struct ledger_net_site *site);
 
+/* ---- facts.c ------------------------------------------------------------- */
+
 int row_is_go(const struct ledger_row *row);
+int row_is_library(const struct ledger_row *row); /* text or data of one */
+
+/* Who reserved what a row has reserved; NULL when more than one may have. */
+const struct ledger_site *row_reserver(const struct ledger_row *row);
+
+/* Which part of a row counts in a sum. */
+typedef uint64_t row_part(const struct ledger_row *row);
+
+row_part part_reserved;
+row_part part_uncounted; /* committed, and not in MemStats.Sys */
+row_part part_libc;      /* without thread stacks and malloc arenas */
+row_part part_sanitizer;
+
+struct part_sum {
+	uint64_t bytes;
+	size_t rows; /* that have a part in it */
+};
+
+struct part_sum part_sum(const struct ledger *ledger, row_part *part);
+
+/* Rows that have a part, the largest first: the one behind `last`. */
+const struct ledger_row *part_next(const struct ledger *ledger, row_part *part,
+                                   const struct ledger_row *last);
+
+/* Arenas and stacks, which come in one size, mostly. */
+struct things {
+	uint64_t count, bytes, committed;
+};
+
+/* Bytes of each when they are equal, or 0.  An arena is a power of two, and so
+ * is a stack without its guard: that tells equal ones from those that only have
+ * such a mean. */
+uint64_t things_unit(const struct things *things);
+
+struct facts {
+	const struct ledger *ledger;
+	uint64_t go_reserved;
+	int at_start; /* it was before the program began */
+	uint64_t returned, came_back;
+	struct things stacks, arenas; /* of libc */
+	int glibc;                    /* as its arenas show */
+	int fresh;                    /* they have hardly been used */
+	uint64_t libraries;
+};
+
+struct facts facts_of(const struct ledger *ledger);
 
 void table_print(const struct screen *screen);
 void net_print(const struct screen *screen);

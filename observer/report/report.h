@@ -26,6 +26,16 @@ void report_text(FILE *out, const struct ledger *ledger,
                  const struct report_style *style);
 void report_json(FILE *out, const struct ledger *ledger);
 
+/* The ledger in sentences, each backed by its rows: one after the other goes to
+ * `say`.  Stops early when memory is short. */
+void explain_sentences(const struct ledger *ledger,
+                       void (*say)(void *context, const char *sentence),
+                       void *context);
+
+/* The stacks that are behind a row. */
+void report_why(FILE *out, const struct ledger_row *row,
+                const struct ledger_why *why, const struct report_style *style);
+
 /* Two ledgers side by side: the rows of both and their differences, which add
  * up to that of VmSize.  0 when memory is short: then nothing is written. */
 int report_compare_text(FILE *out, const struct ledger *a,

@@ -10,6 +10,7 @@
 #define NUMBER 12 /* columns of a size */
 #define ALWAYS 14 /* rows that are shown however small */
 
+#define NAMED  3  /* kinds that MemStats does not count */
 #define WIDEST 26 /* columns of a kind */
 #define TAIL   7  /* of them behind a cut: " text" tells most */
 
@@ -62,13 +63,6 @@ static void print_label(const struct screen *screen, const char *label)
 	units_print(screen->out, skip(label, columns - TAIL));
 }
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
 static int is_runtime(const struct ledger_site *site)
 {
 	return site->place.function &&
@@ -89,7 +83,8 @@ static void write_site(FILE *out, const struct ledger_row *row,
 	else
 		fprintf(out, "0x%" PRIx64, site->address);
 	if (!go && place->file && place->line > 0)
-		fprintf(out, " %s:%d", base_name(place->file), place->line);
+		fprintf(out, " %s:%d", units_base_name(place->file),
+		        place->line);
 	if (row->site_count > 1 && !(go && site->at_start))
 		fprintf(out, ", + %zu more", row->site_count - 1);
 }
@@ -131,11 +126,21 @@ static void print_cut(FILE *out, const char *text, int room, int ascii)
 	fputs(ascii ? "..." : "…", out);
 }
 
+/* What stands behind the numbers. */
+static void print_remark(const struct screen *screen, const char *text)
+{
+	int width = screen->style->width;
+	int room = width - SCREEN_INDENT - label_width(screen->ledger) -
+	           3 * NUMBER - 4;
+
+	fputs("   ", screen->out);
+	print_cut(screen->out, text, width > 0 && room > 8 ? room : 4096,
+	          screen->style->ascii);
+}
+
 static void print_claimer(const struct screen *screen,
                           const struct ledger_row *row)
 {
-	int room = screen->style->width - SCREEN_INDENT -
-	           label_width(screen->ledger) - 3 * NUMBER - 4;
 	char *text = NULL;
 	size_t size;
 	FILE *words = open_memstream(&text, &size);
@@ -143,12 +148,8 @@ static void print_claimer(const struct screen *screen,
 	if (!words)
 		return;
 	write_claimer(words, screen->ledger, row);
-	if (fclose(words) == 0) {
-		fputs("   ", screen->out);
-		print_cut(screen->out, text,
-		          screen->style->width > 0 && room > 8 ? room : 4096,
-		          screen->style->ascii);
-	}
+	if (fclose(words) == 0)
+		print_remark(screen, text);
 	free(text);
 }
 
@@ -222,6 +223,37 @@ static void print_own(const struct screen *screen)
 	putc('\n', screen->out);
 }
 
+/* What the Go runtime itself would say, and what it leaves out. */
+static void print_memstats(const struct screen *screen)
+{
+	const struct ledger *ledger = screen->ledger;
+	const struct ledger_row *row = NULL;
+	char *text = NULL;
+	size_t size;
+	FILE *words;
+
+	if (!ledger->memstats.last)
+		return;
+	words = open_memstream(&text, &size);
+	if (!words)
+		return;
+	fputs("does not count", words);
+	for (int i = 0; (row = part_next(ledger, part_uncounted, row)); i++) {
+		fprintf(words, "%s %s", i ? "," : "",
+		        i < NAMED ? row->kind : "...");
+		if (i == NAMED)
+			break;
+	}
+	if (fclose(words) == 0) {
+		print_sizes(screen, "MemStats.Sys",
+		            (const uint64_t[3]){ 0, ledger->memstats.last->sys,
+		                                 0 });
+		print_remark(screen, text);
+		putc('\n', screen->out);
+	}
+	free(text);
+}
+
 static void print_unexplained(const struct screen *screen)
 {
 	const struct ledger *ledger = screen->ledger;
@@ -255,5 +287,6 @@ void table_print(const struct screen *screen)
 	screen_colour(screen, "0");
 	putc('\n', screen->out);
 	print_own(screen);
+	print_memstats(screen);
 	print_unexplained(screen);
 }

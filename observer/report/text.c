@@ -98,140 +98,6 @@ static void print_headline(const struct screen *screen)
 
 /* ---- the explanation ---------------------------------------------------- */
 
-static int is_at_start(const struct ledger_row *row)
-{
-	return row->site_count > 0 && row->site[0].at_start;
-}
-
-/* ", of which the Go runtime ..." for whom most of the reservation is. */
-static const char *who_reserves(const struct ledger *ledger)
-{
-	uint64_t go = 0, at_start = 0;
-	uint64_t most = ledger->reserved - ledger->reserved / 10;
-
-	for (size_t i = 0; i < ledger->row_count; i++) {
-		const struct ledger_row *row = &ledger->row[i];
-
-		if (!row_is_go(row))
-			continue;
-		go += row->reserved;
-		if (is_at_start(row))
-			at_start += row->reserved;
-	}
-	if (at_start >= most)
-		return "that the Go runtime claims at start and never touches";
-	if (go >= most)
-		return "that the Go runtime claims and does not touch";
-	return "that is only claimed: nothing may touch it";
-}
-
-static void explain_sizes(FILE *out, const struct ledger *ledger)
-{
-	char text[UNITS_TEXT];
-
-	fprintf(out, "%s %s. ",
-	        ledger->checked ? "VmSize is" : "By its calls VmSize was",
-	        report_size(text, ledger->vm_size, 0));
-	if (ledger->reserved)
-		fprintf(out, "%s is address space %s; ",
-		        report_size(text, ledger->reserved, 0),
-		        who_reserves(ledger));
-	fprintf(out, "%s is usable memory",
-	        report_size(text, ledger->committed, 0));
-	if (ledger->run->resident_count > 0)
-		fprintf(out, "; %s is in RAM",
-		        report_size(text, ledger->resident, 0));
-	fputs(". ", out);
-	if (ledger->peak_vm_size > ledger->vm_size)
-		fprintf(out, "At its peak VmSize was %s. ",
-		        report_size(text, ledger->peak_vm_size, 0));
-}
-
-/* All of one thing, of which the reader wants the number. */
-struct sum {
-	const char *one, *many;
-	uint64_t count, bytes;
-};
-
-static void add_row(struct sum *sum, const struct ledger_row *row)
-{
-	sum->count += row->makes;
-	sum->bytes += row->reserved + row->committed;
-}
-
-/* A library is two rows: its text and its data. */
-static void add_library(struct sum *sum, const struct ledger_row *row)
-{
-	const char *part = strrchr(row->kind, ' ');
-
-	if (!part || (strcmp(row->owner, "libc") != 0 &&
-	              strcmp(row->owner, "library") != 0))
-		return;
-	if (strcmp(part, " text") != 0 && strcmp(part, " data") != 0)
-		return;
-	sum->count += strcmp(part, " text") == 0;
-	sum->bytes += row->reserved + row->committed;
-}
-
-static void explain_sum(FILE *out, const struct sum *sum, int *before)
-{
-	char bytes[UNITS_TEXT], count[UNITS_TEXT];
-
-	if (sum->count == 0)
-		return;
-	fprintf(out, "%s%s is %s %s", *before ? ", " : "",
-	        report_size(bytes, sum->bytes, 0),
-	        units_count(count, sum->count),
-	        sum->count == 1 ? sum->one : sum->many);
-	*before = 1;
-}
-
-/* What linking with libc adds: "256.0 MiB is 4 malloc arenas, 32.0 MiB ..." */
-static void explain_libc(FILE *out, const struct ledger *ledger)
-{
-	struct sum sums[] = {
-		{ .one = "malloc arena", .many = "malloc arenas" },
-		{ .one = "thread stack", .many = "thread stacks" },
-		{ .one = "shared library", .many = "shared libraries" },
-	};
-	int before = 0;
-
-	for (size_t i = 0; i < ledger->row_count; i++) {
-		const struct ledger_row *row = &ledger->row[i];
-
-		for (int j = 0; j < 2; j++)
-			if (strcmp(row->kind, sums[j].one) == 0)
-				add_row(&sums[j], row);
-		add_library(&sums[2], row);
-	}
-	for (size_t i = 0; i < sizeof(sums) / sizeof(*sums); i++)
-		explain_sum(out, &sums[i], &before);
-	fputs(before ? ". " : "", out);
-}
-
-static void explain_check(FILE *out, const struct ledger *ledger)
-{
-	char text[UNITS_TEXT];
-
-	if (!ledger->checked)
-		fputs("There was no last look at the kernel's map: nothing "
-		      "could be checked.",
-		      out);
-	else if (ledger->unexplained)
-		fprintf(out, "%s is unexplained%s",
-		        report_size(text, ledger->unexplained, 0),
-		        ledger->phantom ? "," : ":");
-	else
-		fputs("Nothing is unexplained.", out);
-	if (ledger->phantom)
-		fprintf(out, " %s%s should be there and is not:",
-		        ledger->unexplained ? "and " : "",
-		        report_size(text, ledger->phantom, 0));
-	if (ledger->run->torn || !ledger->run->end)
-		fputs(" The run was cut short: what is shown is up to there.",
-		      out);
-}
-
 static void print_ranges(FILE *out, const struct ledger *ledger)
 {
 	char text[UNITS_TEXT];
@@ -251,6 +117,11 @@ static void print_ranges(FILE *out, const struct ledger *ledger)
 	}
 }
 
+static void write_sentence(void *words, const char *sentence)
+{
+	fprintf(words, "%s ", sentence);
+}
+
 static void print_explanation(const struct screen *screen)
 {
 	int width = screen->style->width;
@@ -260,9 +131,7 @@ static void print_explanation(const struct screen *screen)
 
 	if (!words)
 		return;
-	explain_sizes(words, screen->ledger);
-	explain_libc(words, screen->ledger);
-	explain_check(words, screen->ledger);
+	explain_sentences(screen->ledger, write_sentence, words);
 	if (fclose(words) == 0)
 		units_wrap(screen->out, text, SCREEN_INDENT,
 		           width > 0 && width < WIDTH ? width : WIDTH);

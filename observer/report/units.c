@@ -30,6 +30,21 @@ const char *units_count(char *text, uint64_t count)
 	return with_commas(text);
 }
 
+const char *units_exact(char text[static UNITS_EXACT], uint64_t bytes)
+{
+	static const char *const units[] = { "B", "KiB", "MiB" };
+	char count[UNITS_TEXT];
+	int unit = 0;
+
+	while (unit < 2 && bytes > 0 && bytes % 1024 == 0) {
+		bytes /= 1024;
+		unit++;
+	}
+	snprintf(text, UNITS_EXACT, "%s %s", units_count(count, bytes),
+	         units[unit]);
+	return text;
+}
+
 /* MiB up to 10,240: 1,224.1 MiB is easier to compare with the 5.1 MiB in the
  * next line than 1.2 GiB. */
 const char *report_size(char *text, uint64_t bytes, int dash)
@@ -132,6 +147,13 @@ void units_print(FILE *out, const char *text)
 		     out);
 }
 
+const char *units_base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
 const char *report_linkage(const struct ledger *ledger)
 {
 	static const char *const names[] = {
@@ -143,9 +165,4 @@ const char *report_linkage(const struct ledger *ledger)
 	uint32_t linkage = ledger->run->program->linkage;
 
 	return names[linkage <= FILE_DYNAMIC_PIE ? linkage : FILE_STATIC];
-}
-
-int row_is_go(const struct ledger_row *row)
-{
-	return strcmp(row->owner, "Go runtime") == 0;
 }
