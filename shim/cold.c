@@ -95,7 +95,7 @@ static enum shim_action answer(struct shim_frame *frame, int64_t result)
 /*
  * Go since 1.25 and glibc name their mappings, until the kernel says it cannot
  * (CONFIG_ANON_VMA_NAME off).  Answered 0, they go on naming: the one
- * deliberate difference.  The name is copied into the event's frames.
+ * deliberate difference (--names).  The name is copied into the event's frames.
  */
 static enum shim_action name_mapping(struct shim_frame *frame)
 {
@@ -116,7 +116,8 @@ static enum shim_action name_mapping(struct shim_frame *frame)
 		slot->event.flags |= TRACE_NAMED;
 	}
 	frame->result = make_call(frame);
-	if ((int64_t)frame->result == -EINVAL)
+	if ((int64_t)frame->result == -EINVAL &&
+	    !(shim.options & SESSION_NO_NAMES))
 		frame->result = 0;
 	shim_event_end(slot, frame->result);
 	return SHIM_DONE;

@@ -142,6 +142,27 @@ while read -r version why; do
 	left_out "go$version: every byte has a name" "$why"
 done <"$tmp/missing"
 
+# Names come when they are asked for (Go 1.25 and later; these samples' go.mod
+# is older), beside what GODEBUG says already, and not against the kernel's word.
+names_of()
+{
+	rm -f "$tmp/names.run"
+	GODEBUG=$1 "$GOLOAD" record -q "$2" -o "$tmp/names.run" \
+		"$SAMPLES/go/hello" >"$tmp/names.out" &&
+		"$GOLOAD" report --format json "$tmp/names.run" |
+		jq .events.names.given
+}
+if [ "$(go version | sed -E 's/.*go1\.([0-9]+).*/\1/')" -ge 25 ]; then
+	fact '--names=all asks a program for names' \
+		test "$(names_of gctrace=0 --names=all)" -gt 5
+	fact '--names=auto leaves it alone' \
+		test "$(names_of gctrace=0 --names=auto)" = 0
+	fact '--names=auto believes one that has been asked' \
+		test "$(names_of decoratemappings=1 --names=auto)" -gt 5
+	fact '--names=off says what the kernel says' \
+		test "$(names_of decoratemappings=1 --names=off)" -le 1
+fi
+
 # Control: the rules see what is missing.
 named go/hello >/dev/null
 unnamed()

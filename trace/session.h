@@ -55,6 +55,7 @@ enum session_option {
 	                        the end of a thread, which has no stack for it */
 	SESSION_NO_NET = 2,   /* --net=off */
 	SESSION_NO_FATAL = 4, /* leave default-fatal signals alone: pid 1 */
+	SESSION_NO_NAMES = 8, /* --names=off: PR_SET_VMA as the kernel says */
 };
 
 /* Descriptors of the target that the image hands over, in this order. */

@@ -39,12 +39,20 @@ void cli_misused(const char *verb, const char *object, const char *what)
 	__attribute__((noreturn));
 
 /* options.c */
+/* Whether programs shall name their mappings (PR_SET_VMA_ANON_NAME). */
+enum cli_naming {
+	CLI_NAMES_AUTO, /* if they want to: told that the kernel can */
+	CLI_NAMES_ALL,  /* Go 1.25 and later is asked to */
+	CLI_NAMES_OFF,  /* told what the kernel says */
+};
+
 struct cli_options {
 	const char *output;        /* -o */
 	bool quiet;                /* -q */
 	enum report_format format; /* --format */
 	const char *why;           /* --why */
 	uint32_t session;          /* --patch, --net: enum session_option */
+	enum cli_naming names;     /* --names */
 	char **operand;            /* what is behind the options */
 	int operands;
 };

@@ -19,6 +19,7 @@ enum option {
 	OPTION_WHY,
 	OPTION_PATCH,
 	OPTION_NET,
+	OPTION_NAMES,
 	OPTION_HELP,
 	OPTIONS
 };
@@ -55,6 +56,10 @@ static const struct described options[OPTIONS] = {
 	[OPTION_NET] = { NULL, "--net", "on|off",
 	                 "catch the calls of sites that are not patched",
 	                 RUNNING },
+	[OPTION_NAMES] = { NULL, "--names", "auto|all|off",
+	                   "let programs name their mappings where the kernel "
+	                   "does not (auto); ask each Go program to (all)",
+	                   RUNNING },
 	[OPTION_HELP] = { "-h", "--help", NULL, "this text", ~0u },
 };
 
@@ -148,15 +153,21 @@ static enum option find(enum cli_verb verb, const char *word,
 	cli_misused(verbs[verb].name, word, "no such option");
 }
 
-/* One of two words: 0 or 1. */
-static int choose(enum cli_verb verb, const char *option, const char *value,
-                  const char *first, const char *second)
+/* Which of the words between bars, "text|json", the value is: 0, 1, ... */
+static int choose(enum cli_verb verb, enum option option, const char *value)
 {
-	if (strcmp(value, first) == 0)
-		return 0;
-	if (strcmp(value, second) == 0)
-		return 1;
-	cli_misused(verbs[verb].name, option, "takes another value");
+	const char *word = options[option].value;
+	size_t size = strlen(value);
+
+	for (int i = 0; word; i++) {
+		if (strncmp(word, value, size) == 0 &&
+		    (word[size] == '|' || !word[size]))
+			return i;
+		word = strchr(word, '|');
+		word += word != NULL;
+	}
+	cli_misused(verbs[verb].name, options[option].full,
+	            "takes another value");
 }
 
 static void set(enum cli_verb verb, enum option option, const char *value,
@@ -170,20 +181,22 @@ static void set(enum cli_verb verb, enum option option, const char *value,
 		out->quiet = true;
 		break;
 	case OPTION_FORMAT:
-		out->format = choose(verb, "--format", value, "text", "json")
-		                      ? REPORT_JSON
-		                      : REPORT_TEXT;
+		out->format = choose(verb, option, value) ? REPORT_JSON
+		                                          : REPORT_TEXT;
 		break;
 	case OPTION_WHY:
 		out->why = value;
 		break;
 	case OPTION_PATCH:
-		if (choose(verb, "--patch", value, "all", "none"))
+		if (choose(verb, option, value))
 			out->session |= SESSION_NO_PATCH;
 		break;
 	case OPTION_NET:
-		if (choose(verb, "--net", value, "on", "off"))
+		if (choose(verb, option, value))
 			out->session |= SESSION_NO_NET;
+		break;
+	case OPTION_NAMES:
+		out->names = choose(verb, option, value);
 		break;
 	default:
 		break;

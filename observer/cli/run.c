@@ -216,6 +216,19 @@ static void failed(void *context, const struct record_failure *failure)
 		unlink(story->output);
 }
 
+/* Go names its mappings by default only where go.mod says 1.25 or later. */
+static void ask_for_names(void)
+{
+	static const char asked[] = "decoratemappings=1";
+	const char *old = getenv("GODEBUG");
+	char *text = NULL;
+
+	if (asprintf(&text, "%s%s%s", old ? old : "", old ? "," : "", asked) < 0)
+		cli_fail(CLI_FAILED, NULL, ENOMEM, "cannot ask for names");
+	setenv("GODEBUG", text, 1);
+	free(text);
+}
+
 int cli_run(const struct cli_options *options, bool summary)
 {
 	const char *name = options->operand[0];
@@ -242,6 +255,12 @@ int cli_run(const struct cli_options *options, bool summary)
 	if (options->output) {
 		story.output = expand_name(options->output, path);
 		record.output_fd = open_output(story.output);
+	}
+	if (options->names == CLI_NAMES_ALL) {
+		ask_for_names();
+		record.envp = environ;
+	} else if (options->names == CLI_NAMES_OFF) {
+		record.options |= SESSION_NO_NAMES;
 	}
 	if (getpid() == 1)
 		record.options |= SESSION_NO_FATAL;
