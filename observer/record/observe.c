@@ -40,6 +40,7 @@ struct life {
 	struct stacks stacks;
 	struct go_memory go;
 	pid_t target;
+	int stderr_fd; /* standard error, set aside */
 	int target_fd; /* pidfd, -1: the kernel has none */
 	uint64_t sample_at, sample_gap, sample_resident;
 	uint32_t told; /* the bell's count when threads were told of room */
@@ -134,6 +135,28 @@ static void detach(const struct observer *observer)
 	setsid();
 	ignore_signals();
 	keep_only(fds, sizeof(fds) / sizeof(*fds));
+}
+
+/*
+ * Standard error is the program's while it runs.  With LD_DEBUG the observer's
+ * own ld.so would write there, in the middle of the program's lines.
+ */
+static int set_stderr_aside(void)
+{
+	int aside = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	int nothing = open("/dev/null", O_WRONLY | O_CLOEXEC);
+
+	if (aside >= 0 && nothing >= 0)
+		dup2(nothing, STDERR_FILENO);
+	if (nothing > STDERR_FILENO)
+		close(nothing);
+	return aside;
+}
+
+static void restore_stderr(int aside)
+{
+	if (aside >= 0)
+		dup2(aside, STDERR_FILENO);
 }
 
 /* ---- the plan --------------------------------------------------------------
@@ -348,6 +371,7 @@ static bool wait_for_boot(struct life *life)
 			record_fail(&failure, (int)life->session->exit_code,
 			            (int)life->session->error, "%s",
 			            life->session->message);
+			restore_stderr(life->stderr_fd);
 			life->options->failed(life->options->context, &failure);
 			life->session->reported = 1;
 			return false;
@@ -577,6 +601,7 @@ static void finish(struct life *life)
 	if (fstat(life->out.fd, &st) == 0 && st.st_size > 0)
 		run = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE,
 		           life->out.fd, 0);
+	restore_stderr(life->stderr_fd);
 	if (run != MAP_FAILED)
 		life->options->finish(life->options->context, run,
 		                      (size_t)st.st_size, life->out.error);
@@ -596,6 +621,7 @@ void observe(struct observer *observer)
 	life.arrivals.early = &life.plan.early;
 	promise_life(observer->session);
 	detach(observer);
+	life.stderr_fd = set_stderr_aside();
 	life.options = &options;
 	life.drain = (struct drain){
 		.session = observer->session,
