@@ -192,14 +192,15 @@ record_copy:				/* rax = key of the thread */
 
 	/* rt_sigprocmask(-1, address, NULL, 8) reads 8 bytes or says EFAULT,
 	 * and then that there is no such request.  Asked across the end of each
-	 * page, for it and the next, or once where there is but one. */
+	 * page, for it and the next.  A page that has the thread's beginning in
+	 * it, too, is there. */
 	lea	(%rsp,%r8), %r9
 	mov	%rsp, %rsi
 	or	$4095, %rsi
 	sub	$3, %rsi
 	lea	4(%rsi), %rax
 	cmp	%r9, %rax
-	cmovae	%rsp, %rsi
+	jae	4f
 3:	mov	$-1, %edi
 	xor	%edx, %edx
 	mov	$8, %r10d
@@ -211,7 +212,7 @@ record_copy:				/* rax = key of the thread */
 	cmp	%r9, %rsi
 	jb	3b
 
-	mov	%r8, %rcx
+4:	mov	%r8, %rcx
 	lea	TRACE_STACK_GRAIN-1(%rcx), %rdx
 	and	$-TRACE_STACK_GRAIN, %edx	/* rdx = what they take */
 	mov	shim_session+SESSION_STACK_HEAD(%rip), %rax
