@@ -4,37 +4,15 @@
 # shellcheck disable=SC1091,SC2317
 . "$(dirname "$0")/lib.sh"
 
-cp "$GOLOAD" "$tmp/goload"
-GOLOAD=$tmp/goload
-room=$tmp/room
-mkdir -m 777 "$room"
-cd "$room" || exit 1
+room
 things=$tmp/things
 mkdir -m 777 "$things"
 helper badinput_mangle
-$CC -std=gnu11 -O1 -Wall -Wextra -D_GNU_SOURCE -static \
-	"$here/helpers/badinput_fds.c" -o "$tmp/badinput_fds" || exit 1
+helper_static badinput_fds
 samples hello sleeper
 hello=$SAMPLES/c-glibc-static/hello
 go_hello=$SAMPLES/go/hello
 root=$([ "$(id -u)" = 0 ] && echo yes)
-
-# nothing_left: no process that runs our goload, no file where it was run.
-nothing_left()
-{
-	for _ in 1 2 3 4 5 6 7 8 9 10; do
-		# shellcheck disable=SC2012
-		left=$(ls -l /proc/[0-9]*/exe 2>/dev/null |
-			grep -F -- " -> $tmp/")
-		[ -n "$left" ] || break
-		sleep 0.05
-	done
-	left="$left$(ls -A "$room")"
-	[ -z "$left" ] && return
-	echo "left over: $left"
-	rm -rf "${room:?}"/*
-	return 1
-}
 
 # one_line OBJECT STATUS COMMAND...: COMMAND ends with STATUS, says nothing on
 # standard output and one line about OBJECT on standard error.

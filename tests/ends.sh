@@ -5,69 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 
 # A copy of goload: whose processes are ours is then known by their files.
-cp "$GOLOAD" "$tmp/goload"
-GOLOAD=$tmp/goload
-room=$tmp/room
-mkdir -m 777 "$room"
-cd "$room" || exit 1
-
-# static NAME: a helper, linked statically.
-static()
-{
-	$CC -std=gnu11 -O1 -Wall -Wextra -D_GNU_SOURCE -static -pthread \
-		"$here/helpers/$1.c" -o "$tmp/$1" && return
-	echo "tests/helpers/$1.c does not build"
-	exit 1
-}
-
-# dynamic NAME: the same as $tmp/NAME-glibc, -glibc-nopie and -musl
-dynamic()
-{
-	for build in "glibc:$CC -fPIE -pie" "glibc-nopie:$CC -fno-pie -no-pie" \
-		musl:musl-gcc; do
-		${build#*:} -std=gnu11 -O1 -Wall -Wextra -D_GNU_SOURCE \
-			"$here/helpers/$1.c" -pthread -o "$tmp/$1-${build%%:*}" &&
-			continue
-		echo "tests/helpers/$1.c does not build: ${build%%:*}"
-		exit 1
-	done
-}
-
-clean_up()
-{
-	for pid in $(ours | sed -n 's:.*/proc/\([0-9]*\)/exe.*:\1:p'); do
-		kill -KILL "$pid" 2>/dev/null
-	done
-}
-
-# ours: the processes that run a file of this test.
-ours()
-{
-	# shellcheck disable=SC2012
-	ls -l /proc/[0-9]*/exe 2>/dev/null | grep -F -- " -> $tmp/"
-}
-
-# nothing_left: no process and no file; the observer may take a moment.
-nothing_left()
-{
-	for _ in 1 2 3 4 5 6 7 8 9 10; do
-		[ -n "$(ours)" ] || break
-		sleep 0.05
-	done
-	if [ -n "$(ours)" ]; then
-		echo "left running: $(ours)"
-		for pid in $(ours | sed -n 's:.*/proc/\([0-9]*\)/exe.*:\1:p'); do
-			tr '\0' ' ' <"/proc/$pid/cmdline"
-			grep State: "/proc/$pid/status"
-			kill -KILL "$pid"
-		done
-		return 1
-	fi
-	[ -z "$(ls -A "$room")" ] && return
-	echo "left in the directory: $(ls -A "$room")"
-	rm -rf "${room:?}"/* "${room:?}"/.[!.]*
-	return 1
-}
+room
 
 # begin [-i SIGNAL]... COMMAND...: start it and wait until it says "ready".
 begin()
@@ -166,10 +104,10 @@ says()
 
 command -v musl-gcc >/dev/null ||
 	skip "musl-gcc is missing (Debian: musl-tools)"
-static ends_do
-static ends_wait
-static ends_tty
-dynamic ends_do
+helper_static ends_do
+helper_static ends_wait
+helper_static ends_tty
+helper_dynamic ends_do
 samples sleeper hello fault abort fork hello.cgo sleeper.pie sleeper.cgo \
 	sleeper.cgo-pie sleeper.cgo-static
 program=$tmp/ends_do

@@ -4,58 +4,17 @@
 # shellcheck disable=SC1091,SC2317
 . "$(dirname "$0")/lib.sh"
 
-cp "$GOLOAD" "$tmp/goload"
-GOLOAD=$tmp/goload
-room=$tmp/room
-mkdir -m 777 "$room"
-cd "$room" || exit 1
-$CC -std=gnu11 -O1 -Wall -Wextra -D_GNU_SOURCE -static \
-	"$here/helpers/faults_do.c" -o "$tmp/faults_do" || exit 1
+room
+helper_static faults_do
 program=$tmp/faults_do
 command -v musl-gcc >/dev/null ||
 	skip "musl-gcc is missing (Debian: musl-tools)"
-$CC -std=gnu11 -O1 -Wall -Wextra -D_GNU_SOURCE -fPIE -pie \
-	"$here/helpers/faults_do.c" -o "$tmp/faults_do-glibc" || exit 1
-$CC -std=gnu11 -O1 -Wall -Wextra -D_GNU_SOURCE -fno-pie -no-pie \
-	"$here/helpers/faults_do.c" -o "$tmp/faults_do-glibc-nopie" || exit 1
-# musl brings no headers of the kernel
-musl-gcc -std=gnu11 -O1 -Wall -Wextra -D_GNU_SOURCE -idirafter /usr/include \
-	-idirafter "/usr/include/$($CC -print-multiarch)" \
-	"$here/helpers/faults_do.c" -o "$tmp/faults_do-musl" || exit 1
+helper_dynamic faults_do
 dynamics='glibc glibc-nopie musl'
 samples hello sleeper churn sleeper.pie sleeper.cgo sleeper.cgo-pie \
 	sleeper.cgo-static hello.dynamic hello.cgo
 hello=$SAMPLES/c-glibc-static/hello
 root=$([ "$(id -u)" = 0 ] && echo yes)
-
-# ours: the processes that run a file of this test
-ours()
-{
-	# shellcheck disable=SC2012
-	ls -l /proc/[0-9]*/exe 2>/dev/null | grep -F -- " -> $tmp/"
-}
-
-clean_up()
-{
-	for left in $(ours | sed -n 's:.*/proc/\([0-9]*\)/exe.*:\1:p'); do
-		kill -KILL "$left" 2>/dev/null
-	done
-}
-
-nothing_left()
-{
-	for _ in 1 2 3 4 5 6 7 8 9 10; do
-		left=$(ours)
-		[ -n "$left" ] || break
-		sleep 0.05
-	done
-	left="$left$(ls -A "$room")"
-	[ -z "$left" ] && return
-	echo "left over: $left"
-	clean_up
-	rm -rf "${room:?}"/*
-	return 1
-}
 
 ms()
 {

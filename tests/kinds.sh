@@ -88,18 +88,6 @@ rules='
 	     | "\($names.given - $names.agreed) names were not compared") ]
 	| .[]'
 
-# recorded_server NAME PROGRAM: twenty requests, then Ctrl-C
-recorded_server()
-{
-	rm -f "$tmp/$1.run"
-	bash "$here/serve.sh" 20 "$GOLOAD" record -q -o "$tmp/$1.run" \
-		"$2" >"$tmp/$1.out" 2>&1 || {
-		cat "$tmp/$1.out"
-		return 1
-	}
-	"$GOLOAD" report --format json "$tmp/$1.run" >"$tmp/$1.json"
-}
-
 # named FILE: what is wrong with NAME[.FORM] of a Go
 named()
 {

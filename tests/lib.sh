@@ -13,6 +13,12 @@
 #   kinds NAME                 every static build of a sample, as paths below
 #                              SAMPLES
 #   helper NAME FLAG...        build tests/helpers/NAME.c, as $tmp/NAME
+#   helper_static NAME         the same, linked statically
+#   helper_dynamic NAME        the same, with each libc that is linked
+#                              dynamically: $tmp/NAME-glibc, -glibc-nopie, -musl
+#   room                       a copy of goload to run in an empty directory,
+#                              $room: what it leaves over is then known ...
+#   ours, nothing_left         ... its processes; neither they nor a file
 #   run NAME COMMAND...        leaves $tmp/NAME.out, .err and .end (how it
 #                              ended: "exited 3", "killed by 11", "hung");
 #                              standard input is the caller's; `as` may
@@ -20,6 +26,9 @@
 #   recorded NAME OPTION... -- COMMAND...
 #                              the same under `goload record`; leaves
 #                              $tmp/NAME.run and .json too
+#   recorded_server NAME PROGRAM
+#                              likewise a server, for twenty requests until
+#                              Ctrl-C; leaves $tmp/NAME.run and .json
 #   alike A B                  have runs A and B the same output and end?
 #   closes NAME                does $tmp/NAME.json close? says what does not
 #   by_call FILE               the events of a JSON report: "N call" a line
@@ -38,10 +47,10 @@ trap 'exit 1' HUP INT TERM
 failed=0
 as=
 
-# A test may define its own.
+room=
 clean_up()
 {
-	:
+	[ -z "$room" ] || end_ours
 }
 
 fact()
@@ -93,14 +102,80 @@ kinds()
 		-type f | sort)
 }
 
+# compiled NAME OUTPUT COMPILER...
+compiled()
+{
+	source=$here/helpers/$1.c
+	built=$tmp/$2
+	shift 2
+	"$@" -std=gnu11 -O1 -Wall -Wextra -D_GNU_SOURCE -I"$here/.." "$source" \
+		-o "$built" && return
+	echo "$source does not build: $*"
+	exit 1
+}
+
 helper()
 {
-	program=$1
+	name=$1
 	shift
-	$CC -std=gnu11 -O1 -Wall -Wextra -D_GNU_SOURCE -I"$here/.." \
-		"$here/helpers/$program.c" "$@" -o "$tmp/$program" && return
-	echo "tests/helpers/$program.c does not build"
-	exit 1
+	# shellcheck disable=SC2086
+	compiled "$name" "$name" $CC "$@"
+}
+
+helper_static()
+{
+	helper "$1" -static -pthread
+}
+
+# musl brings no headers of the kernel
+helper_dynamic()
+{
+	# shellcheck disable=SC2086
+	compiled "$1" "$1-glibc" $CC -fPIE -pie -pthread
+	# shellcheck disable=SC2086
+	compiled "$1" "$1-glibc-nopie" $CC -fno-pie -no-pie -pthread
+	compiled "$1" "$1-musl" musl-gcc -pthread -idirafter /usr/include \
+		-idirafter "/usr/include/$($CC -print-multiarch)"
+}
+
+room()
+{
+	cp "$GOLOAD" "$tmp/goload"
+	GOLOAD=$tmp/goload
+	room=$tmp/room
+	mkdir -m 777 "$room"
+	cd "$room" || exit 1
+}
+
+ours()
+{
+	# shellcheck disable=SC2012
+	ls -l /proc/[0-9]*/exe 2>/dev/null | grep -F -- " -> $tmp/"
+}
+
+end_ours()
+{
+	for left in $(ours | sed -n 's:.*/proc/\([0-9]*\)/exe.*:\1:p'); do
+		tr '\0' ' ' <"/proc/$left/cmdline"
+		grep State: "/proc/$left/status"
+		kill -KILL "$left"
+	done 2>/dev/null
+}
+
+# The observer may take a moment.
+nothing_left()
+{
+	for _ in 1 2 3 4 5 6 7 8 9 10; do
+		left=$(ours)
+		[ -n "$left" ] || break
+		sleep 0.05
+	done
+	left="$left$(ls -A "$room")"
+	[ -z "$left" ] && return
+	echo "left over: $left"
+	end_ours
+	rm -rf "${room:?}"/* "${room:?}"/.[!.]*
+	return 1
 }
 
 run()
@@ -126,6 +201,17 @@ recorded()
 	# shellcheck disable=SC2086
 	run "$name" "$GOLOAD" record -q $options -o "$tmp/$name.run" "$@"
 	"$GOLOAD" report --format json "$tmp/$name.run" >"$tmp/$name.json"
+}
+
+recorded_server()
+{
+	rm -f "$tmp/$1.run"
+	bash "$here/serve.sh" 20 "$GOLOAD" record -q -o "$tmp/$1.run" \
+		"$2" >"$tmp/$1.out" 2>&1 || {
+		cat "$tmp/$1.out"
+		return 1
+	}
+	"$GOLOAD" report --format json "$tmp/$1.run" >"$tmp/$1.json"
 }
 
 alike()

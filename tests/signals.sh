@@ -4,35 +4,13 @@
 # shellcheck disable=SC1091,SC2317
 . "$(dirname "$0")/lib.sh"
 
-# static NAME: a helper, linked statically.
-static()
-{
-	$CC -std=gnu11 -O1 -Wall -Wextra -D_GNU_SOURCE -static -pthread \
-		"$here/helpers/$1.c" -o "$tmp/$1" && return
-	echo "tests/helpers/$1.c does not build"
-	exit 1
-}
-
-# dynamic NAME: the same as $tmp/NAME-glibc, -glibc-nopie and -musl
-dynamic()
-{
-	for build in "glibc:$CC -fPIE -pie" "glibc-nopie:$CC -fno-pie -no-pie" \
-		musl:musl-gcc; do
-		${build#*:} -std=gnu11 -O1 -Wall -Wextra -D_GNU_SOURCE \
-			"$here/helpers/$1.c" -pthread -o "$tmp/$1-${build%%:*}" &&
-			continue
-		echo "tests/helpers/$1.c does not build: ${build%%:*}"
-		exit 1
-	done
-}
-
 command -v musl-gcc >/dev/null ||
 	skip "musl-gcc is missing (Debian: musl-tools)"
-static signals_pc
-static signals_masks
-static signals_step
-dynamic signals_pc
-dynamic signals_masks
+helper_static signals_pc
+helper_static signals_masks
+helper_static signals_step
+helper_dynamic signals_pc
+helper_dynamic signals_masks
 samples signals spin sleeper signals.dynamic spin.pie spin.cgo spin.cgo-pie \
 	spin.cgo-static
 
