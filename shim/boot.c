@@ -288,6 +288,7 @@ static void set_go(const struct session_plan *plan, uint64_t bias)
 	shim.go.text += bias;
 	shim.go.sigtramp += bias;
 	shim.go.systemstack += bias;
+	shim.go.callback += bias;
 	shim.go.marker += bias;
 }
 

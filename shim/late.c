@@ -61,6 +61,8 @@ static void ask(uint64_t start, uint64_t size, uint32_t prot)
 		return;
 	request->start = start;
 	request->size = size;
+	request->ticket = __atomic_load_n(&shim_session.order,
+	                                  __ATOMIC_SEQ_CST);
 	__atomic_store_n(&request->state, SESSION_ASKED, __ATOMIC_SEQ_CST);
 	shim_ring_bell();
 	if (!answered(request))

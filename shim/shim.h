@@ -95,6 +95,8 @@ _Static_assert(offsetof(struct trace_session, stack_tail) == SESSION_STACK_TAIL,
                "layout.h");
 _Static_assert(offsetof(struct ring_slot, spill.stack_top) == SLOT_STACK_TOP,
                "layout.h");
+_Static_assert(offsetof(struct ring_slot, spill.first) == SLOT_FIRST,
+               "layout.h");
 _Static_assert(offsetof(struct session_go, bare) == GO_BARE, "layout.h");
 _Static_assert(sizeof(struct shim_frame) < 1024, "room for the stack");
 
@@ -131,10 +133,10 @@ struct shim_state {
 extern struct shim_state shim __attribute__((visibility("hidden")));
 
 _Static_assert(sizeof(struct shim_state) <= 256, "area.S");
-_Static_assert(offsetof(struct shim_state, slots) == 128, "area.S");
-_Static_assert(offsetof(struct shim_state, gate) == 144, "area.S");
-_Static_assert(offsetof(struct shim_state, image_size) == 152, "area.S");
-_Static_assert(offsetof(struct shim_state, stack_top) == 184, "area.S");
+_Static_assert(offsetof(struct shim_state, slots) == 144, "area.S");
+_Static_assert(offsetof(struct shim_state, gate) == 160, "area.S");
+_Static_assert(offsetof(struct shim_state, image_size) == 168, "area.S");
+_Static_assert(offsetof(struct shim_state, stack_top) == 200, "area.S");
 
 /* The stack a thread began on: all of [low, top) can be read while it runs
  * there. */

@@ -96,6 +96,27 @@ static void make_relocation(struct image *image, int interp)
 		add_segment(image, PT_INTERP, PF_R, BLOB + 0x200, 11);
 }
 
+/* The same by the name of a symbol, at 8 in the block. */
+static void make_named_relocation(struct image *image, uint32_t index,
+                                  uint16_t section)
+{
+	const Elf64_Sym symbol = {
+		.st_info = ELF64_ST_INFO(STB_GLOBAL, STT_TLS),
+		.st_shndx = section,
+		.st_value = 8,
+	};
+	const Elf64_Sym symbols[3] = { [1] = symbol, [2] = symbol };
+
+	make_runtime(image, ET_DYN);
+	make_relocation(image, 1);
+	put64(image, RELA + 8, ELF64_R_INFO(index, R_X86_64_TPOFF64));
+	put64(image, RELA + 16, 0);
+	put(image, BLOB + 0x300, symbols, sizeof(symbols));
+	/* the last one is not in it */
+	add_section(image, ".dynsym", SHT_DYNSYM, SHF_ALLOC, BLOB + 0x300,
+	            2 * sizeof(symbol));
+}
+
 static struct golayout read_image(const struct image *image)
 {
 	struct golayout layout;
@@ -142,6 +163,21 @@ Test(golayout, of_a_relocated_slot_is_known_in_a_program_not_in_a_library)
 
 	make_runtime(&image, ET_DYN);
 	make_relocation(&image, 0);
+	cr_expect(not(read_image(&image).valid));
+}
+
+Test(golayout, of_a_slot_relocated_by_name_is_known_if_the_name_is_its_own)
+{
+	struct image image;
+
+	make_named_relocation(&image, 1, 1);
+	struct golayout layout = read_image(&image);
+	cr_assert(layout.valid);
+	cr_expect(eq(i64, layout.g_tls, 8 - 32));
+
+	make_named_relocation(&image, 1, SHN_UNDEF);
+	cr_expect(not(read_image(&image).valid));
+	make_named_relocation(&image, 2, 1);
 	cr_expect(not(read_image(&image).valid));
 }
 
@@ -308,7 +344,7 @@ Test(samples, have_the_frames_of_their_version, .timeout = 300)
 		cr_expect(eq(int, layout.systemstack_has_frame, minor >= 21));
 		cr_expect(eq(int, layout.morestack_clears_bp, minor >= 25));
 		for (size_t f = 0; f < 8; f++)
-			cr_expect(gt(u64, functions[f][1], functions[f][0]),
+			cr_expect(lt(u64, functions[f][0], functions[f][1]),
 			          "function %zu", f);
 	}
 	globfree(&paths);
@@ -365,7 +401,7 @@ static pid_t start(const char *path, int *in, int *out)
 	*out = from[0];
 	while (size < 4 || memcmp(text + size - 4, "end\n", 4)) {
 		ssize_t got = read(*out, text + size, sizeof(text) - size);
-		cr_assert(gt(long, got, 0), "%s ended", path);
+		cr_assert(lt(long, 0, got), "%s ended", path);
 		size += (size_t)got;
 	}
 	return pid;

@@ -13,6 +13,7 @@
 
 #define TRACE_STACK_ROOM     0x100000 /* bytes of copied stacks: a power of 2 */
 #define TRACE_STACK_MAX      0x8000   /* bytes of one copy */
+#define TRACE_STACKS_MAX     0x20000  /* of one of two stacks, made in C */
 #define TRACE_STACK_GRAIN    64       /* copies begin at multiples of this */
 
 #define TRACE_SESSION_REPLY  0x2000

@@ -49,8 +49,14 @@ enum ring_state {
 #define RING_SKIPS_MAX 0x3fffffu
 #define RING_SHIFT     TRACE_RING_SHIFT
 
-/* Registers that a stub keeps in its slot while it borrows them, and what the
- * reader needs to unwind a copied stack; event.sp is where it begins. */
+/*
+ * Registers that a stub keeps in its slot while it borrows them, and what the
+ * reader needs to unwind a copied stack; event.sp is where it begins.
+ *
+ * Where a thread's stack and its goroutine's are joined (a callback into Go,
+ * the race detector) the copy is of both: `first` bytes from event.sp, and
+ * behind them those from `other` on.
+ */
 struct ring_spill {
 	uint64_t rbx;
 	uint64_t stub; /* number << 48 | struct stub_site (shim/stub.h) */
@@ -59,7 +65,12 @@ struct ring_spill {
 	uint64_t stack_size; /* bytes, 0: none was taken */
 	uint64_t stack_ready;
 	uint64_t stack_top; /* sp when the thread began, 0: not known */
-	uint64_t unused[5];
+	uint64_t first; /* of stack_size; less than that: there is another */
+	uint64_t other;
+	uint64_t go_pc, go_bp; /* when `other` is where the goroutine left its
+	                          stack: g.sched's; pc 0: it is not */
+	uint64_t go_top; /* of the goroutine's stack; the last word here: what
+	                    is before frame[] lies in no text */
 };
 
 struct ring_slot {

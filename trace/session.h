@@ -37,7 +37,7 @@
 	TRACE_SESSION_REPLY /* patches of a module that arrived late */
 #define SESSION_RING   TRACE_SESSION_RING
 #define SESSION_STACKS (SESSION_RING + RING_SLOTS * RING_SLOT_SIZE)
-#define SESSION_SHARED (SESSION_STACKS + TRACE_STACK_ROOM + TRACE_STACK_MAX)
+#define SESSION_SHARED (SESSION_STACKS + TRACE_STACK_ROOM + TRACE_STACKS_MAX)
 #define SESSION_PLAN   SESSION_SHARED
 
 enum session_state {
@@ -84,7 +84,8 @@ struct session_request {
 	uint32_t state;       /* enum session_asking */
 	uint32_t patch_count; /* the answer: patches at SESSION_REPLY ... */
 	uint64_t bias;        /* ... and what to add to their addresses */
-	uint64_t start, size; /* the question: these pages */
+	uint64_t start, size; /* the question: these pages, */
+	uint64_t ticket;      /* mapped before this one was taken */
 };
 
 #define SESSION_REPLIES                                                        \
@@ -143,6 +144,8 @@ struct session_go {
 	uint64_t sigtramp, sigtramp_size;       /* a walk ends there ... */
 	uint64_t systemstack, systemstack_size; /* ... and there: the goroutine
 	                                           goes on behind it */
+	uint64_t callback, callback_size; /* runtime.cgocallback: below it is
+	                                     the C code that called in */
 	uint64_t marker, marker_size; /* runtime.systemstack_switch: in
 	                                 g.sched.pc it says that systemstack or
 	                                 asmcgocall left the goroutine */

@@ -93,9 +93,31 @@ static struct value in_block(const struct symbol_file *file, uint64_t offset)
 	return (struct value){ 0 };
 }
 
+/* A symbol of the program itself, at an offset in its block; 0: it is none. */
+static int own_symbol(const struct symbol_file *file, uint64_t index,
+                      uint64_t *offset)
+{
+	Elf64_Shdr section;
+	Elf64_Sym symbol;
+
+	for (uint32_t i = 0; elf_section(file, i, &section); i++) {
+		if (section.sh_type != SHT_DYNSYM)
+			continue;
+		struct span span = elf_section_span(file, &section);
+		if (index >= span.size / sizeof(symbol))
+			return 0;
+		memcpy(&symbol, span.at + index * sizeof(symbol),
+		       sizeof(symbol));
+		*offset = symbol.st_value;
+		return symbol.st_shndx != SHN_UNDEF;
+	}
+	return 0;
+}
+
 /*
  * What a slot of the GOT holds: an offset from fs.  The linker wrote it, or
- * left a relocation for ld.so.  Where a library's block is only ld.so knows.
+ * left a relocation for ld.so, in a program that exports its symbols by the
+ * name of one.  Where a library's block is only ld.so knows.
  */
 static struct value in_got(const struct symbol_file *file, uint64_t slot)
 {
@@ -106,9 +128,13 @@ static struct value in_got(const struct symbol_file *file, uint64_t slot)
 		const uint8_t *rela = file->rela.at + i;
 		if (load64(rela) != slot)
 			continue;
-		if (load64(rela + 8) != R_X86_64_TPOFF64 || !file->info.interp)
+		uint64_t type = load64(rela + 8), offset = 0;
+		if (ELF64_R_TYPE(type) != R_X86_64_TPOFF64 ||
+		    !file->info.interp ||
+		    (ELF64_R_SYM(type) &&
+		     !own_symbol(file, ELF64_R_SYM(type), &offset)))
 			return unknown;
-		return in_block(file, load64(rela + 16));
+		return in_block(file, offset + load64(rela + 16));
 	}
 	struct span span = elf_at(file, slot);
 	if (file->header.e_type != ET_EXEC || span.size < 8)
@@ -360,6 +386,7 @@ int golayout_read(struct symbol_file *file, struct golayout *layout)
 		{ "runtime.systemstack", layout->systemstack },
 		{ "runtime.systemstack_switch", layout->systemstack_switch },
 		{ "runtime.asmcgocall", layout->asmcgocall },
+		{ "runtime.cgocallback", layout->cgocallback },
 		{ "runtime.mcall", layout->mcall },
 		{ "runtime.morestack", layout->morestack },
 		{ "runtime.goexit", layout->goexit },

@@ -33,6 +33,7 @@ struct golayout {
 	uint64_t systemstack_switch[2]; /* sched.pc in systemstack and
 	                                   asmcgocall points here: a marker */
 	uint64_t asmcgocall[2];
+	uint64_t cgocallback[2]; /* C code called into Go */
 	uint64_t mcall[2], morestack[2];
 	uint64_t goexit[2], mstart[2], rt0_go[2]; /* nothing called these */
 

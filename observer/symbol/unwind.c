@@ -56,31 +56,61 @@ static void note(struct walk *walk, uint32_t offset, uint64_t value)
 	};
 }
 
-int walk_in_copy(const struct walk *walk, uint64_t address)
+/* Where in the copy the word at `address` is. */
+static int find_word(const struct unwind_stack *stack, uint64_t address,
+                     uint64_t *offset)
 {
-	uint64_t distance = address - walk->stack->sp;
-
-	return walk->stack->size >= 8 && distance <= walk->stack->size - 8;
+	*offset = address - stack->sp;
+	if (stack->size >= 8 && *offset <= stack->size - 8)
+		return 1;
+	*offset = address - stack->other.at;
+	if (stack->other.size < 8 || *offset > stack->other.size - 8)
+		return 0;
+	*offset += stack->size;
+	return 1;
 }
 
 int walk_word(struct walk *walk, uint64_t address, uint64_t *value)
 {
-	uint64_t offset = address - walk->stack->sp;
+	uint64_t offset;
 
-	if (!walk_in_copy(walk, address) || offset >= WORD_REGISTERS)
+	if (!find_word(walk->stack, address, &offset) ||
+	    offset >= WORD_REGISTERS)
 		return 0;
 	*value = load64(walk->stack->bytes + offset);
 	note(walk, (uint32_t)offset, *value);
 	return 1;
 }
 
+/* On which stack: 1, 2, or 0 for none; the end belongs to it. */
+static int stack_of(const struct unwind_stack *stack, uint64_t sp)
+{
+	if (sp - stack->sp <= stack->size)
+		return 1;
+	return stack->other.size && sp - stack->other.at <= stack->other.size
+	               ? 2
+	               : 0;
+}
+
+int walk_is_up(const struct walk *walk, uint64_t sp)
+{
+	int which = stack_of(walk->stack, sp);
+
+	return which && (sp > walk->state.sp ||
+	                 which != stack_of(walk->stack, walk->state.sp));
+}
+
 int walk_register(struct walk *walk, struct place place, uint64_t *value)
 {
 	const struct unwind_stack *stack = walk->stack;
-	const uint64_t input[SAVED] = {
-		[SAVED_BX] = stack->bx,   [SAVED_BP] = stack->bp,
-		[SAVED_R12] = stack->r12, [SAVED_R13] = stack->r13,
-		[SAVED_R14] = stack->r14, [SAVED_R15] = stack->r15,
+	const uint64_t input[SAVED + 1] = {
+		[SAVED_BX] = stack->bx,
+		[SAVED_BP] = stack->bp,
+		[SAVED_R12] = stack->r12,
+		[SAVED_R13] = stack->r13,
+		[SAVED_R14] = stack->r14,
+		[SAVED_R15] = stack->r15,
+		[SAVED_GO_BP] = stack->other.go_bp,
 	};
 
 	if (place.kind == PLACE_STACK)
@@ -121,10 +151,21 @@ static int is_return_address(const struct walk *walk, uint64_t address)
 	const struct module *module = module_at(walk->unwind, address - 1);
 
 	if (address < ADDRESS_MIN || address >= ADDRESS_MAX ||
-	    address - walk->stack->sp <= walk->stack->size)
+	    stack_of(walk->stack, address))
 		return 0;
 	return !module || module_in_go(module, address - 1 - module->bias) ||
 	       walk_after_call(walk, address);
+}
+
+int walk_return(struct walk *walk, uint64_t at, struct place bp)
+{
+	struct state next = { .sp = at + 8 };
+
+	if (!walk_word(walk, at, &next.ip) || !walk_after_call(walk, next.ip))
+		return 0;
+	next.reg[SAVED_BP] = bp;
+	walk->state = next;
+	return 1;
 }
 
 int walk_frame_pointer(struct walk *walk)
@@ -133,7 +174,8 @@ int walk_frame_pointer(struct walk *walk)
 	uint64_t bp;
 
 	if (!walk_register(walk, walk->state.reg[SAVED_BP], &bp) || bp % 8 ||
-	    bp < walk->state.sp || !walk_word(walk, bp + 8, &next.ip) ||
+	    (bp != walk->state.sp && !walk_is_up(walk, bp)) ||
+	    !walk_word(walk, bp + 8, &next.ip) ||
 	    !is_return_address(walk, next.ip))
 		return 0;
 	next.sp = bp + 16;
@@ -178,6 +220,15 @@ static int step_over_signal(struct walk *walk)
 	return 1;
 }
 
+/* A return address that no call has left, at the very start of a function: it
+ * was put there by hand, and this is where a coroutine began (makecontext). */
+static int is_beginning(const struct walk *walk)
+{
+	return !walk->state.exact && !walk_after_call(walk, walk->state.ip) &&
+	       module_is_start(walk->module,
+	                       walk->state.ip - walk->module->bias);
+}
+
 static enum go_step step(struct walk *walk)
 {
 	walk->module = module_at(walk->unwind, state_pc(&walk->state));
@@ -188,7 +239,8 @@ static enum go_step step(struct walk *walk)
 	if (module_in_go(walk->module,
 	                 state_pc(&walk->state) - walk->module->bias))
 		return go_step(walk);
-	if (cfi_step(walk))
+	walk->outermost = is_beginning(walk);
+	if (walk->outermost || cfi_step(walk))
 		return GO_STEP;
 	walk->outermost = walk_is_root(walk->unwind, state_pc(&walk->state));
 	return walk->outermost || depth_step(walk) || walk_frame_pointer(walk)
@@ -204,12 +256,13 @@ static enum go_step step_up(struct walk *walk)
 
 	if (how != GO_STEP || walk->outermost)
 		return how;
-	if (walk->state.sp > old.sp && walk->state.ip >= ADDRESS_MIN &&
-	    walk->state.ip < ADDRESS_MAX &&
-	    walk->state.sp - walk->stack->sp <= walk->stack->size)
-		return GO_STEP;
+	struct state next = walk->state;
 	walk->state = old;
-	return GO_END;
+	if (!walk_is_up(walk, next.sp) || next.ip < ADDRESS_MIN ||
+	    next.ip >= ADDRESS_MAX)
+		return GO_END;
+	walk->state = next;
+	return GO_STEP;
 }
 
 /* `pc`: an address within the function's instructions. */
@@ -272,7 +325,7 @@ static void start(struct walk *walk, struct unwind *unwind,
 {
 	walk->unwind = unwind;
 	walk->stack = stack;
-	walk->outermost = walk->go_used = 0;
+	walk->outermost = walk->go_used = walk->bare = 0;
 	walk->word_count = 0;
 	walk->state = (struct state){
 		.ip = stack->ip,
@@ -295,6 +348,35 @@ static size_t add_go(struct walk *walk, uint64_t *frame, size_t count,
 	return count;
 }
 
+/*
+ * The goroutine's stack is in the copy, from where it was left: by mcall or
+ * morestack, for which g.sched.pc is the caller's, or by systemstack or
+ * asmcgocall, for which it is a marker.
+ */
+static int enter_goroutine(struct walk *walk)
+{
+	const struct unwind_stack *stack = walk->stack;
+	const struct place bp = { PLACE_INPUT, SAVED_GO_BP };
+	struct module *module = module_at(walk->unwind, stack->other.go_pc);
+	struct symbol_place place;
+
+	if (!stack->other.go_pc || walk->go_used || !module ||
+	    !symbol_find(module->file, stack->other.go_pc - module->bias,
+	                 &place))
+		return 0;
+	walk->go_used = 1;
+	if (strcmp(place.function, "runtime.systemstack_switch")) {
+		walk->state = (struct state){ .ip = stack->other.go_pc,
+			                      .sp = stack->other.at };
+		walk->state.reg[SAVED_BP] = bp;
+		return 1;
+	}
+	if (walk->bare)
+		return walk_return(walk, stack->other.at, bp);
+	return walk_return(walk, stack->other.at + 8,
+	                   (struct place){ PLACE_STACK, stack->other.at });
+}
+
 static size_t walk_all(struct walk *walk, uint64_t *frame, size_t room,
                        bool *whole)
 {
@@ -304,6 +386,8 @@ static size_t walk_all(struct walk *walk, uint64_t *frame, size_t room,
 
 	while (count < room) {
 		how = step_up(walk);
+		if (how == GO_LEFT && enter_goroutine(walk))
+			how = GO_STEP;
 		if (how != GO_STEP || walk->outermost)
 			break;
 		/* of an interrupted function: as if it had made a call */
@@ -314,7 +398,7 @@ static size_t walk_all(struct walk *walk, uint64_t *frame, size_t room,
 	*whole = walk->outermost ||
 	         unwind_is_whole(walk->unwind, frame, count) ||
 	         (how != GO_LEFT && stack->top &&
-	          walk->state.sp + TOP_ROOM >= stack->top);
+	          stack->top - walk->state.sp <= TOP_ROOM);
 	return count;
 }
 

@@ -9,6 +9,9 @@
  * walked by frame pointers; where it left the goroutine's stack (systemstack,
  * mcall, morestack, asmcgocall) the goroutine's own frames follow.
  *
+ * The copy may be of two stacks, a thread's and its goroutine's: the walk then
+ * goes from one to the other wherever the program did, and back.
+ *
  * The same stack is unwound once: an unwinding depends on a few words of the
  * copy only, and while those are equal the frames are, too.
  *
@@ -34,11 +37,20 @@ void unwind_free(struct unwind *unwind);
 bool unwind_module(struct unwind *unwind, const void *bytes, size_t size,
                    uint64_t bias, uint64_t start, uint64_t end);
 
+/* The other of a thread's stack and its goroutine's. */
+struct unwind_other {
+	uint64_t at, size;     /* what was at [at, at + size); size 0: none */
+	uint64_t go_pc, go_bp; /* when `at` is where the goroutine left its
+	                          stack: how it goes on; pc 0: it is not */
+	uint64_t go_top;       /* of the goroutine's stack */
+};
+
 struct unwind_stack {
 	uint64_t ip; /* the syscall instruction */
 	uint64_t sp, bp, bx, r12, r13, r14, r15;
 	const uint8_t *bytes; /* what was at [sp, sp + size) */
 	uint64_t size;
+	struct unwind_other other; /* its bytes follow those */
 	uint64_t top; /* sp at the thread's first instruction; 0: not known */
 	const uint64_t *go; /* of the goroutine this thread runs, if it runs on
 	                       another stack: addresses, innermost first */
@@ -49,9 +61,9 @@ struct unwind_stack {
  * Return addresses in frame[], innermost first, without stack->ip; returns how
  * many, at most `room`.  A function that a signal interrupted is there with the
  * address behind the pc, so that one less is always within the function.
- * *whole: the last one lies in the program's first function, a thread's or a
- * goroutine's, or its frame begins at stack->top.  Where the stack was changed
- * and go[] follows, `whole` is a matter of go[]'s last one.
+ * *whole: the last one lies in the program's first function, a thread's, a
+ * coroutine's or a goroutine's, or its frame begins at stack->top.  Where the
+ * stack was changed and go[] follows, `whole` is a matter of go[]'s last one.
  */
 size_t unwind_walk(struct unwind *unwind, const struct unwind_stack *stack,
                    uint64_t *frame, size_t room, bool *whole);

@@ -456,7 +456,7 @@ static int caller_sp(struct walk *walk, const struct depth *depth, uint64_t *sp)
 static int return_address(struct walk *walk, const struct depth *depth,
                           uint64_t *sp, uint64_t *address)
 {
-	return caller_sp(walk, depth, sp) && *sp > walk->state.sp &&
+	return caller_sp(walk, depth, sp) && walk_is_up(walk, *sp) &&
 	       walk_word(walk, *sp - 8, address) &&
 	       (walk_after_call(walk, *address) ||
 	        walk_is_restorer(walk, *address));

@@ -96,6 +96,9 @@ struct state {
 	struct place reg[SAVED];
 };
 
+/* A PLACE_INPUT behind the registers: stack->other.go_bp. */
+#define SAVED_GO_BP SAVED
+
 #define WORDS_MAX 512u
 /* What is behind the copy's offsets: the input registers. */
 #define WORD_REGISTERS (UINT32_MAX - SAVED)
@@ -113,6 +116,7 @@ struct walk {
 	struct module *module; /* that holds state.ip */
 	int outermost;         /* nobody called this function */
 	int go_used;
+	int bare; /* what left the goroutine's stack has no frame there */
 
 	struct word words[WORDS_MAX];
 	size_t word_count; /* WORDS_MAX: too many to be kept */
@@ -127,11 +131,15 @@ static inline uint64_t state_pc(const struct state *state)
 
 int walk_word(struct walk *walk, uint64_t address, uint64_t *value);
 int walk_register(struct walk *walk, struct place place, uint64_t *value);
-int walk_in_copy(const struct walk *walk, uint64_t address);
+/* Further up than state.sp, or on the other stack? */
+int walk_is_up(const struct walk *walk, uint64_t sp);
 /* Does a call instruction stand before `address`, in a module? */
 int walk_after_call(const struct walk *walk, uint64_t address);
 /* What a signal handler returns to? */
 int walk_is_restorer(const struct walk *walk, uint64_t address);
+/* The return address is at `at`, and rbp is the caller's already, or at
+ * `bp`. */
+int walk_return(struct walk *walk, uint64_t at, struct place bp);
 /* One step up the chain of frame pointers. */
 int walk_frame_pointer(struct walk *walk);
 int walk_is_root(const struct unwind *unwind, uint64_t pc);

@@ -19,6 +19,7 @@
 struct entry {
 	struct entry *next;
 	uint64_t ip, sp, size, top; /* sp within a page, top from sp */
+	struct unwind_other other;
 	size_t room, count, word_count, go_count;
 	bool whole, go_used;
 	uint64_t *frame, *go; /* both behind words[] */
@@ -80,8 +81,10 @@ static uint64_t input(const struct unwind_stack *stack, unsigned saved)
 		return stack->r13;
 	case SAVED_R14:
 		return stack->r14;
-	default:
+	case SAVED_R15:
 		return stack->r15;
+	default:
+		return stack->other.go_bp;
 	}
 }
 
@@ -111,7 +114,8 @@ static int entry_is(const struct entry *entry, const struct unwind_stack *stack,
 {
 	if (entry->ip != stack->ip || entry->sp != stack->sp % PAGE ||
 	    entry->size != stack->size || entry->top != top_of(stack) ||
-	    entry->room != room)
+	    entry->room != room ||
+	    memcmp(&entry->other, &stack->other, sizeof(entry->other)) != 0)
 		return 0;
 	for (size_t i = 0; i < entry->word_count; i++)
 		if (!word_is(entry->words + i, stack))
@@ -177,6 +181,7 @@ void memo_keep(struct memo *memo, const struct walk *walk, size_t room,
 		.sp = stack->sp % PAGE,
 		.size = stack->size,
 		.top = top_of(stack),
+		.other = stack->other,
 		.room = room,
 		.count = count,
 		.word_count = words,

@@ -25,12 +25,12 @@
 	.bss
 	.p2align 6
 shim:	/* struct shim_state (shim.h) */
-	.set	shim_slots_pointer, shim+128
-	.set	shim_pool_pointer, shim+136
-	.set	shim_gate, shim+144
-	.set	shim_fsgsbase, shim+148
-	.set	shim_image_size, shim+152
-	.set	shim_stack_top, shim+184
+	.set	shim_slots_pointer, shim+144
+	.set	shim_pool_pointer, shim+152
+	.set	shim_gate, shim+160
+	.set	shim_fsgsbase, shim+164
+	.set	shim_image_size, shim+168
+	.set	shim_stack_top, shim+200
 	.skip	256
 
 	.p2align 12
@@ -51,7 +51,7 @@ shim_reply:
 shim_slots:
 	.skip	TRACE_RING_SLOTS * TRACE_RING_SLOT_SIZE
 shim_copies:
-	.skip	TRACE_STACK_ROOM + TRACE_STACK_MAX
+	.skip	TRACE_STACK_ROOM + TRACE_STACKS_MAX
 	.p2align 12
 shim_image_end:
 

@@ -32,6 +32,7 @@
 #define SLOT_STACK_SIZE    192
 #define SLOT_STACK_READY   200
 #define SLOT_STACK_TOP     208
+#define SLOT_FIRST         216
 #define SLOT_FRAME         256
 
 /* struct trace_session (trace/session.h) */
@@ -47,16 +48,18 @@
 #define GO_SIGTRAMP_SIZE    24
 #define GO_SYSTEMSTACK      32
 #define GO_SYSTEMSTACK_SIZE 40
-#define GO_MARKER           48
-#define GO_MARKER_SIZE      56
-#define GO_TLS              64
-#define GO_G_M              72
-#define GO_M_G0             80
-#define GO_M_CURG           88
-#define GO_SCHED_SP         96
-#define GO_SCHED_PC         104
-#define GO_SCHED_BP         112
-#define GO_BARE             120
+#define GO_CALLBACK         48
+#define GO_CALLBACK_SIZE    56
+#define GO_MARKER           64
+#define GO_MARKER_SIZE      72
+#define GO_TLS              80
+#define GO_G_M              88
+#define GO_M_G0             96
+#define GO_M_CURG           104
+#define GO_SCHED_SP         112
+#define GO_SCHED_PC         120
+#define GO_SCHED_BP         128
+#define GO_BARE             136
 
 /* runtime.g: stack.lo and stack.hi (runtime/runtime2.go) */
 #define G_STACK_LOW        0

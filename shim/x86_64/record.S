@@ -227,6 +227,7 @@ record_reserved:			/* zero flag: [rax, rax + rdx) is ours */
 record_granted:
 	mov	%rax, SLOT_STACK_AT(%rbx)
 	mov	%rcx, SLOT_STACK_SIZE(%rbx)
+	mov	%rcx, SLOT_FIRST(%rbx)
 record_noted:
 	and	$(TRACE_STACK_ROOM - 1), %eax
 	lea	shim_copies(%rip), %rdi
@@ -253,12 +254,16 @@ record_noted:
 	 *
 	 *   rdi = frame, r8 = the one before it, rax = return address,
 	 *   rsi = where it goes, rdx = where there is no room any more,
-	 *   r9 = 1 while the goroutine's own stack is walked; rcx: scratch
+	 *   r9 = where frames end while the goroutine's own stack is walked,
+	 *   else 0; rcx: scratch
 	 *
 	 * A frame is read only while the return address before it was in Go
-	 * text and while frames rise by less than 64 KiB.  systemstack ends it,
-	 * for the goroutine goes on behind it; sigtramp does, for below it RBP
-	 * belongs to the interrupted code and may be anything.
+	 * text and while frames rise by less than 64 KiB, or stay within the
+	 * goroutine's stack.  systemstack ends it, for the goroutine goes on
+	 * behind it; sigtramp does, for below it RBP belongs to the interrupted
+	 * code and may be anything.  What ends in cgocallback goes on in C, and
+	 * the observer unwinds it, as it does what has more frames than there
+	 * is room for: copies of both stacks are C's to make.
 	 */
 record_walk:
 	xor	%r9d, %r9d
@@ -272,7 +277,7 @@ record_walk:
 	cmp	shim+GO_TEXT_SIZE(%rip), %rcx
 	jae	3f
 	cmp	%rdx, %rsi
-	jae	4f
+	jae	record_yield
 	mov	%rax, (%rsi)
 	add	$8, %rsi
 	mov	%rax, %rcx
@@ -285,19 +290,27 @@ record_walk:
 2:	mov	%rdi, %rcx
 	sub	%r8, %rcx
 	cmp	$STACK_RISE, %rcx
-	jae	3f
-	test	$7, %dil
+	jae	5f
+6:	test	$7, %dil
 	jnz	3f
 	mov	8(%rdi), %rax
 	mov	%rdi, %r8
 	mov	(%rdi), %rdi
 	jmp	1b
-4:	orw	$TRACE_FLAG_CUT, EVENT_FLAGS(%rbx)
-3:	lea	SLOT_FRAME(%rbx), %rcx
+5:	cmp	%r9, %rdi		/* of a function with large variables */
+	jae	3f
+	cmp	%r8, %rdi
+	ja	6b
+	jmp	3f
+3:	mov	-8(%rsi), %rax		/* of no frame: the slot's go_top */
+	sub	shim+GO_CALLBACK(%rip), %rax
+	cmp	shim+GO_CALLBACK_SIZE(%rip), %rax
+	jb	record_yield
+	lea	SLOT_FRAME(%rbx), %rcx
 	sub	%rcx, %rsi
 	shr	$3, %esi
 	mov	%si, EVENT_FRAMES(%rbx)
-	test	%r9d, %r9d
+	test	%r9, %r9
 	jnz	record_described
 	/* fall through */
 
@@ -322,7 +335,7 @@ record_goroutine:
 	jz	record_described
 	mov	shim+GO_M_G0(%rip), %rcx
 	cmp	(%rdx,%rcx), %rax
-	jne	record_described
+	jne	record_apart
 	mov	shim+GO_M_CURG(%rip), %rcx
 	mov	(%rdx,%rcx), %r10	/* curg */
 	test	%r10, %r10
@@ -336,6 +349,7 @@ record_goroutine:
 	sub	%rcx, %rsi
 	cmp	%rdx, %rsi		/* sp on the goroutine's stack? */
 	jae	record_described
+	lea	-8(%rcx,%rdx), %r9
 	mov	shim+GO_SCHED_BP(%rip), %rcx
 	mov	(%r10,%rcx), %rdi
 	mov	shim+GO_SCHED_PC(%rip), %rcx
@@ -343,7 +357,6 @@ record_goroutine:
 	movzwl	EVENT_FRAMES(%rbx), %esi
 	lea	SLOT_FRAME(%rbx,%rsi,8), %rsi
 	lea	SLOT_FRAME+8*TRACE_MAX_FRAMES(%rbx), %rdx
-	mov	$1, %r9d
 	mov	%rax, %rcx
 	sub	shim+GO_MARKER(%rip), %rcx
 	cmp	shim+GO_MARKER_SIZE(%rip), %rcx
@@ -352,6 +365,23 @@ record_goroutine:
 	je	2b
 	mov	(%r8), %rax		/* its caller, which has no frame */
 	jmp	1b
+
+	/*
+	 * C code, and yet the thread is not on g0: the race detector's, to
+	 * which the runtime changes the stack alone, or a handler of the
+	 * program's own.  C finds the goroutine's stack.
+	 */
+record_apart:				/* rax = g */
+	testw	$TRACE_FLAG_COPIED, EVENT_FLAGS(%rbx)
+	jz	record_described
+	mov	G_STACK_LOW(%rax), %rcx
+	mov	G_STACK_HIGH(%rax), %rdx
+	sub	%rcx, %rdx
+	mov	%rsp, %rsi
+	sub	%rcx, %rsi
+	cmp	%rdx, %rsi
+	jb	record_described
+	jmp	record_yield
 
 	/*
 	 * Given up: the slot goes back unused and C records the call.  As

@@ -5,6 +5,7 @@
  *   alloca    below more stack than goload copies
  *   coroutine on a stack of its own, with nothing behind its ends
  *   signal    in a handler, on the stack of what it interrupted
+ *   altstack  in a handler, on a stack of its own
  *   thread    in a thread that is three calls deep, too
  */
 #include <alloca.h>
@@ -94,6 +95,16 @@ static int in_handler(void)
 	return raise(SIGUSR1);
 }
 
+static int in_handler_apart(void)
+{
+	const struct sigaction action = { .sa_handler = handler,
+		                          .sa_flags = SA_ONSTACK };
+	stack_t stack = { .ss_sp = malloc(1 << 16), .ss_size = 1 << 16 };
+
+	return !stack.ss_sp || sigaltstack(&stack, NULL) ||
+	       sigaction(SIGUSR1, &action, NULL) || raise(SIGUSR1);
+}
+
 static void *thread(void *unused)
 {
 	(void)unused;
@@ -121,6 +132,8 @@ int main(int argc, char **argv)
 		return on_own_stack();
 	if (!strcmp(what, "signal"))
 		return in_handler();
+	if (!strcmp(what, "altstack"))
+		return in_handler_apart();
 	if (!strcmp(what, "thread"))
 		return in_thread();
 	return 2;
