@@ -2,8 +2,8 @@
  * fuzz_symbol - every entry point of observer/symbol on hostile bytes.
  *
  *   clang -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -I.
- *           tests/fuzz_symbol.c observer/symbol/?*.c -ldw -lelf -lz -lZydis
- *           -lunwind-x86_64 -lunwind
+ *           tests/fuzz_symbol.c observer/symbol/?*.c -ldw -lelf -llzma -lz
+ *           -liberty -lZydis -lunwind-x86_64 -lunwind
  */
 #include "observer/symbol/symbol.h"
 

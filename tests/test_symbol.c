@@ -121,6 +121,28 @@ Test(build_id, is_the_linkers_in_hex_before_gos)
 	symbol_close(file);
 }
 
+Test(build_id, has_a_length_that_can_be_kept)
+{
+	static const char owner[] = "GNU";
+	struct image image;
+
+	for (uint32_t size = 63; size <= 64; size++) {
+		make_elf(&image, ET_EXEC);
+		put32(&image, BLOB, sizeof(owner));
+		put32(&image, BLOB + 4, size);
+		put32(&image, BLOB + 8, 3);
+		put(&image, BLOB + 12, owner, sizeof(owner));
+		memset(image.at + BLOB + 16, 0xab, size);
+		add_segment(&image, PT_NOTE, PF_R, BLOB, 16 + size);
+		struct symbol_file *file = open_image(&image);
+		const char *id = symbol_info(file)->build_id;
+		cr_expect(eq(int, id != NULL, size == 63));
+		cr_expect(le(sz, id ? strlen(id) : 0,
+		             (size_t)SYMBOL_BUILD_ID - 1));
+		symbol_close(file);
+	}
+}
+
 Test(linkage, is_told_by_type_and_interpreter)
 {
 	static const struct {

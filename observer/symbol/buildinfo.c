@@ -15,9 +15,8 @@
 /* The linker puts the blob first in the data segment. */
 #define BLOB_SEARCHED (1u << 20)
 
-#define VERSION_MAX  255u
-#define BUILD_ID_MAX 512u
-#define NOTES_MAX    64 /* of one segment; real files have at most 4 */
+#define VERSION_MAX 255u
+#define NOTES_MAX   64 /* of one segment; real files have at most 4 */
 
 /* "go1.26.8", "go1.20rc1", "go1.26.4 (microsoft)", "devel go1.27-f00 ..." */
 static char *version_copy(struct span text, uint64_t size)
@@ -144,8 +143,10 @@ char *buildinfo_go_version(const struct symbol_file *file, uint64_t schedinit)
 static char *hex(struct span bytes)
 {
 	static const char digits[] = "0123456789abcdef";
-	char *text = malloc(2 * bytes.size + 1);
+	char *text = NULL;
 
+	if (2 * bytes.size < SYMBOL_BUILD_ID)
+		text = malloc(2 * bytes.size + 1);
 	if (!text)
 		return NULL;
 	for (uint64_t i = 0; i < bytes.size; i++) {
@@ -166,7 +167,7 @@ static struct span find_note(struct span notes, uint64_t align,
 		uint64_t at = (12 + name_size + align - 1) & -align;
 		struct span text = span_cut(notes, at, size);
 		if (load32(notes.at + 8) == type && name_size == 4 && size &&
-		    text.size == size && size <= BUILD_ID_MAX &&
+		    text.size == size && size < SYMBOL_BUILD_ID &&
 		    !memcmp(notes.at + 12, owner, 4))
 			return text;
 		notes = span_from(notes, (at + size + align - 1) & -align);

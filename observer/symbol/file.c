@@ -127,6 +127,8 @@ void symbol_close(struct symbol_file *file)
 	free(file->build_id);
 	free(file->starts);
 	free(file->symbols);
+	minidebug_close(file->mini);
+	demangle_close(file);
 	lines_close(file->lines);
 	lines_file_close(file->debug);
 	free(file);
@@ -155,16 +157,11 @@ static int find_symbol(struct symbol_file *file, uint64_t address,
 	       symtab_find(file, address, place);
 }
 
-size_t symbol_places(struct symbol_file *file, uint64_t address,
-                     struct symbol_place *place, size_t room)
+/* By symbols and DWARF. */
+static size_t find_places(struct symbol_file *file, uint64_t address,
+                          struct symbol_place *place, size_t room)
 {
 	struct symbol_place symbol;
-	uint32_t index;
-
-	if (!room)
-		return 0;
-	if (pclntab_search(&file->go, address, &index))
-		return goline_places(file, index, address, place, room);
 	int found = find_symbol(file, address, &symbol);
 	size_t count = lines_places(file, address, place, room);
 	if (!found)
@@ -174,6 +171,22 @@ size_t symbol_places(struct symbol_file *file, uint64_t address,
 	place[count - 1].function = symbol.function;
 	for (size_t i = 0; i < count; i++)
 		place[i].start = symbol.start;
+	return count;
+}
+
+size_t symbol_places(struct symbol_file *file, uint64_t address,
+                     struct symbol_place *place, size_t room)
+{
+	uint32_t index;
+	size_t count;
+
+	if (!room)
+		return 0;
+	if (pclntab_search(&file->go, address, &index))
+		return goline_places(file, index, address, place, room);
+	count = find_places(file, address, place, room);
+	for (size_t i = 0; i < count; i++)
+		demangle_place(file, &place[i]);
 	return count;
 }
 

@@ -2,10 +2,12 @@
  * internal - what the files of this room share.
  *
  * elf.c       the container: segments, sections, bytes behind an address
+ * bytes.c     symbol_map
  * file.c      symbol_open, symbol_find
  * buildinfo.c Go version and build id
  * pclntab.c   Go's function table;  goline.c  its files, lines, inlined calls
- * symtab.c    .symtab and .dynsym
+ * symtab.c    .symtab and .dynsym;  minidebug.c  .gnu_debugdata
+ * demangle.c  names of C++ and Rust
  * lines.c     DWARF: files, lines, inlined calls of what is not Go
  * lines_copy.c  the same for a file whose DWARF is compressed
  * lines_file.c  separate debug files
@@ -81,6 +83,8 @@ struct symbol_file {
 	size_t start_count;
 	struct symtab_entry *symbols;
 	size_t symbol_count;
+	struct symbol_file *mini; /* whose names some of them have, or NULL */
+	struct demangled *demangled;
 
 	const char *path, *root; /* symbol_look_for_debug(), or NULL */
 	int has_debug, has_lines;
@@ -227,6 +231,14 @@ void symtab_functions(const struct symbol_file *file, symtab_each *each,
                       void *context);
 int symtab_find(struct symbol_file *file, uint64_t address,
                 struct symbol_place *place);
+
+/* minidebug.c: what a stripped file has in .gnu_debugdata, or NULL */
+struct symbol_file *minidebug_open(const struct symbol_file *file);
+void minidebug_close(struct symbol_file *mini);
+
+/* demangle.c: makes the linker's name of a place readable */
+void demangle_place(struct symbol_file *file, struct symbol_place *place);
+void demangle_close(struct symbol_file *file);
 
 /* lines.c: symbol_places by DWARF; the function of the last place is NULL when
  * that does not name it.  0 when nothing is known. */

@@ -7,32 +7,9 @@
  */
 #include "observer/symbol/internal.h"
 
-#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <zlib.h>
-
-static struct span map_file(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	struct span bytes = { 0 };
-	struct stat st;
-	void *at = MAP_FAILED;
-
-	if (fd < 0)
-		return bytes;
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0)
-		at = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd,
-		          0);
-	close(fd);
-	if (at != MAP_FAILED)
-		bytes = (struct span){ at, (uint64_t)st.st_size, 0 };
-	return bytes;
-}
 
 static uint32_t checksum(struct span bytes)
 {
@@ -62,18 +39,19 @@ static struct symbol_file *try_file(const struct symbol_file *file,
                                     const char *path, const uint32_t *sum)
 {
 	const char *id = build_id(file), *other;
-	struct span bytes = map_file(path);
+	struct symbol_bytes bytes;
 	struct symbol_file *debug;
 
-	if (!bytes.size)
+	if (!symbol_map(path, &bytes))
 		return NULL;
 	debug = symbol_open(bytes.at, bytes.size);
 	if (!debug) {
-		munmap((void *)bytes.at, bytes.size);
+		symbol_unmap(&bytes);
 		return NULL;
 	}
 	other = build_id(debug);
-	if (id ? other && !strcmp(id, other) : sum && checksum(bytes) == *sum)
+	if (id ? other && !strcmp(id, other)
+	       : sum && checksum(debug->all) == *sum)
 		return debug;
 	lines_file_close(debug);
 	return NULL;
@@ -81,13 +59,13 @@ static struct symbol_file *try_file(const struct symbol_file *file,
 
 void lines_file_close(struct symbol_file *debug)
 {
-	struct span bytes;
+	struct symbol_bytes bytes;
 
 	if (!debug)
 		return;
-	bytes = debug->all;
+	bytes = (struct symbol_bytes){ debug->all.at, debug->all.size, 0, 0 };
 	symbol_close(debug);
-	munmap((void *)bytes.at, bytes.size);
+	symbol_unmap(&bytes);
 }
 
 static struct symbol_file *by_build_id(const struct symbol_file *file)

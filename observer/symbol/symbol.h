@@ -1,6 +1,6 @@
 /*
  * symbol - names for addresses: Go's pclntab, ELF symbol tables, unwind tables,
- * DWARF.
+ * DWARF; those of C++ and Rust as their authors wrote them.
  *
  * Works on one ELF file as bytes in memory (the caller maps it); addresses are
  * those of the file, without load bias.  Every reader is bounds-checked: a
@@ -10,8 +10,8 @@
  * address is taken elsewhere).  DWARF is libdw's, and read only when an address
  * is asked for that is not Go's.
  *
- * Failure: NULL or 0.  Hosted; no I/O but for separate debug files, where
- * symbol_look_for_debug() allows it.
+ * Failure: NULL or 0.  Hosted; no I/O but for symbol_map(), and for separate
+ * debug files, where symbol_look_for_debug() allows it.
  */
 #ifndef OBSERVER_SYMBOL_SYMBOL_H
 #define OBSERVER_SYMBOL_SYMBOL_H
@@ -21,7 +21,25 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* A file in memory, and what tells it from another one at its path. */
+struct symbol_bytes {
+	const uint8_t *at; /* NULL when it is empty */
+	size_t size;
+	uint64_t inode;
+	uint64_t mtime; /* ns */
+};
+
+/* Maps a regular file to be read.  0 with errno set when that cannot be; errno
+ * is 0 when it is no regular file, nor a directory. */
+int symbol_map(const char *path, struct symbol_bytes *bytes);
+int symbol_map_fd(int fd, struct symbol_bytes *bytes);
+void symbol_unmap(const struct symbol_bytes *bytes);
+/* Are both of one file, that has not been written to in between? */
+int symbol_same(const struct symbol_bytes *a, const struct symbol_bytes *b);
+
 struct symbol_file;
+
+#define SYMBOL_BUILD_ID 128 /* bytes of a build id, with its NUL, at most */
 
 /* `bytes` must outlive the result.  NULL: not an ELF file that can be read. */
 struct symbol_file *symbol_open(const void *bytes, size_t size);
@@ -72,6 +90,8 @@ size_t symbol_starts(struct symbol_file *file, const uint64_t **starts);
 
 struct symbol_place {
 	const char *function; /* "runtime.(*pageAlloc).sysInit"; never NULL */
+	const char *linker;   /* "_Znwm" where function is "operator new", or
+	                         NULL: the same */
 	const char *file;     /* "/usr/.../mpagealloc_64bit.go", or NULL */
 	int line;             /* 0 when not known */
 	uint64_t start;       /* of the function, or what it is inlined in */

@@ -123,11 +123,16 @@ static void read_symbols(struct symbol_file *file)
 	size_t count = 0;
 
 	file->has_symbols = 1;
+	file->mini = minidebug_open(file);
 	symtab_functions(file, count_symbol, &count);
+	if (file->mini)
+		symtab_functions(file->mini, count_symbol, &count);
 	file->symbols = calloc(count ? count : 1, sizeof(*file->symbols));
 	if (!file->symbols)
 		return;
 	symtab_functions(file, add_symbol, file);
+	if (file->mini)
+		symtab_functions(file->mini, add_symbol, file);
 	qsort(file->symbols, file->symbol_count, sizeof(*file->symbols),
 	      by_address);
 	drop_aliases(file);
