@@ -226,7 +226,7 @@ alike()
 # The rules that a report must obey, as a list of those that it breaks.
 closes_rules='
 	def sum(column): [.ledger[] | column] | add;
-	.totals as $t | .events as $e
+	.totals as $t | .events as $e | (.moments | length) as $moments
 	| [ ["unexplained is 0", $t.unexplained == 0],
 	    ["phantom is 0", $t.phantom == 0],
 	    ["no range is unexplained", .unexplained == []],
@@ -245,6 +245,14 @@ closes_rules='
 	     all(.ledger[]; .came_back <= .resident
 		and .came_back <= .returned
 		and .returned <= .reserved + .committed)],
+	    ["what was resident over time ends with what is",
+	     all(.ledger[]; .resident_at[-1] == .resident)
+		and .goload_resident_at[-1] == $t.goload_resident
+		and .gone_resident_at[-1] == 0],
+	    ["there is a number for each moment, and time goes on",
+	     all(.ledger[].resident_at, .goload_resident_at,
+		.gone_resident_at; length == $moments)
+		and $moments <= 128 and .moments == (.moments | sort)],
 	    ["what is of goload adds up",
 	     ([.goload[] | .size] | add) == $t.goload],
 	    ["resident is not more than committed",

@@ -54,6 +54,12 @@
 	"    \"checked\": true,\n" \
 	"    \"net\": false\n" \
 	"  },\n" \
+	"  \"explanation\": [\n" \
+	"    \"VmSize is 64.8 MiB, 64 KiB of it goload's own.\",\n" \
+	"    \"60.0 MiB is address space that the Go runtime reserves at start and never touches: 60.0 MiB heap (runtime.(*mheap).sysAlloc, main.go:80).\",\n" \
+	"    \"4.7 MiB is committed, 2.0 MiB resident.\",\n" \
+	"    \"Nothing is unexplained.\"\n" \
+	"  ],\n" \
 	"  \"totals\": {\n" \
 	"    \"vm_size\": 67923968,\n" \
 	"    \"target\": 67858432,\n" \
@@ -102,6 +108,7 @@
 	"      \"returned\": 0,\n" \
 	"      \"came_back\": 0,\n" \
 	"      \"mappings\": 2,\n" \
+	"      \"resident_at\": [2097152],\n" \
 	"      \"sites\": [\n" \
 	"        {\n" \
 	"          \"function\": \"runtime.(*mheap).sysAlloc\",\n" \
@@ -134,6 +141,7 @@
 	"      \"returned\": 0,\n" \
 	"      \"came_back\": 0,\n" \
 	"      \"mappings\": 1,\n" \
+	"      \"resident_at\": [0],\n" \
 	"      \"sites\": []\n" \
 	"    },\n" \
 	"    {\n" \
@@ -149,6 +157,7 @@
 	"      \"returned\": 0,\n" \
 	"      \"came_back\": 0,\n" \
 	"      \"mappings\": 1,\n" \
+	"      \"resident_at\": [0],\n" \
 	"      \"sites\": []\n" \
 	"    },\n" \
 	"    {\n" \
@@ -164,6 +173,7 @@
 	"      \"returned\": 0,\n" \
 	"      \"came_back\": 0,\n" \
 	"      \"mappings\": 1,\n" \
+	"      \"resident_at\": [0],\n" \
 	"      \"sites\": []\n" \
 	"    }\n" \
 	"  ],\n" \
@@ -185,6 +195,9 @@
 	"    {\"t\": 59999010, \"reserved\": 62914560, \"committed\": 4943872, \"resident\": 122880},\n" \
 	"    {\"t\": 99999000, \"reserved\": 62914560, \"committed\": 4943872, \"resident\": 2097152}\n" \
 	"  ],\n" \
+	"  \"moments\": [99999000],\n" \
+	"  \"goload_resident_at\": [0],\n" \
+	"  \"gone_resident_at\": [0],\n" \
 	"  \"memstats\": null\n" \
 	"}\n"
 /* clang-format on */

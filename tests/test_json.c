@@ -22,6 +22,24 @@ static void expect_parts(struct run *run, const char *a, const char *b)
 	done(run, ledger);
 }
 
+/* What is part of a sentence is not part of the document. */
+Test(json, has_the_explanation_as_sentences)
+{
+	const char *path = "/lib/a\"b\\.so";
+	const struct file_module module = { .start = BASE,
+		                            .end = BASE + 8 * PAGE,
+		                            .kind = PATCH_MODULES };
+	struct run run = run_new();
+
+	run_block(&run, FILE_MODULE, &module, sizeof(module), path,
+	          strlen(path) + 1);
+	run_mmap(&run, SPAN(0, 8), PROT_NONE, ANON);
+	expect_parts(&run,
+	             "  \"explanation\": [\n"
+	             "    \"VmSize is 32 KiB.\",\n",
+	             "    \"32 KiB is unexplained.\"\n  ],\n  \"totals\": ");
+}
+
 Test(json, has_memstats_and_their_timeline)
 {
 	struct run run = run_new();

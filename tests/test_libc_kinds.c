@@ -12,7 +12,9 @@
 static void run_module(struct run *run, uint64_t kind, uint64_t at,
                        uint64_t size, const char *path)
 {
-	struct file_module module = { at, at, at + size, kind };
+	struct file_module module = {
+		.bias = at, .start = at, .end = at + size, .kind = kind
+	};
 
 	run_block(run, FILE_MODULE, &module, sizeof(module), path,
 	          strlen(path) + 1);

@@ -281,8 +281,8 @@ Test(look, knows_pages_as_the_kernel_does, .timeout = 60)
 	expect_same();
 }
 
-/* As a kernel before Linux 6.7. */
-Test(look, knows_them_without_pagemap_scan, .timeout = 60)
+/* From now on as on a kernel before Linux 6.7. */
+static void deny_scan(void)
 {
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
@@ -296,6 +296,11 @@ Test(look, knows_them_without_pagemap_scan, .timeout = 60)
 	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
 		cr_skip("no seccomp filters here");
+}
+
+Test(look, knows_them_without_pagemap_scan, .timeout = 60)
+{
+	deny_scan();
 	expect_same();
 }
 
@@ -320,6 +325,159 @@ Test(look, does_not_count_the_zero_page, .timeout = 60)
 	range = look_at(&count);
 	sums = sum_of(range, count, (uintptr_t)at, (uintptr_t)at + 8 * PAGE);
 	cr_expect(eq(u64, sums.bytes, PAGE));
+}
+
+/* ---- shots --------------------------------------------------------------- */
+
+static int parts; /* that a pause lets through; -1: all */
+
+static bool count_down(void *context)
+{
+	++*(unsigned *)context;
+	return parts < 0 || parts-- > 0;
+}
+
+static const struct file_shot *shoot(size_t *size, unsigned *pauses)
+{
+	struct look_pause pause = { .go_on = count_down, .context = pauses };
+	struct proc proc = own_proc();
+	struct output out = new_output();
+	const struct file_shot *shot;
+	size_t block = 0;
+
+	*size = look_shot(&proc, &out, &pause);
+	shot = written(&out, FILE_SHOT, &block);
+	cr_assert(shot ? *size > 0 : *size == 0);
+	if (shot) {
+		cr_assert(eq(sz, *size,
+		             shot->count * sizeof(struct file_resident)));
+		cr_assert(eq(sz, block, sizeof(*shot) + *size));
+	}
+	return shot;
+}
+
+static uint64_t resident_in(const struct file_shot *shot, uint64_t start,
+                            uint64_t end)
+{
+	const struct file_resident *range = (const void *)(shot + 1);
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < shot->count; i++) {
+		cr_expect(i == 0 || range[i].start >= range[i - 1].end);
+		cr_expect(range[i].bytes <= range[i].end - range[i].start);
+		if (range[i].start >= start && range[i].end <= end)
+			sum += range[i].bytes;
+	}
+	return sum;
+}
+
+static void expect_shot(void)
+{
+	size_t size, known;
+	char *memory = make_memory(&size);
+	uint64_t start = (uintptr_t)memory;
+	struct smaps smaps[32];
+	unsigned pauses = 0;
+	const struct file_shot *shot;
+
+	parts = -1;
+	shot = shoot(&size, &pauses);
+	cr_assert(shot != NULL && shot->tsc > 0);
+	cr_expect(pauses > 1);
+	known = read_smaps(start, start + 8 * HUGE, smaps);
+	cr_assert(known >= 8, "%zu", known);
+	for (size_t i = 0; i < known; i++)
+		if (i + 1 == known || smaps[i].end < smaps[i + 1].start)
+			cr_expect(eq(u64,
+			             resident_in(shot, smaps[i].start,
+			                         smaps[i].end),
+			             smaps[i].rss),
+			          "%s", smaps[i].name);
+}
+
+Test(shot, is_what_smaps_says, .timeout = 60)
+{
+	expect_shot();
+}
+
+Test(shot, is_that_without_pagemap_scan, .timeout = 60)
+{
+	deny_scan();
+	expect_shot();
+}
+
+/* Every other page of many: of blocks it says how much of them is resident. */
+Test(shot, has_not_too_many_ranges, .timeout = 60)
+{
+	const size_t pages = 1u << 17;
+	char *area = mmap(NULL, (pages + 2) * PAGE, PROT_NONE,
+	                  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *at = area + PAGE;
+	const struct file_shot *shot;
+	unsigned pauses = 0;
+	size_t size;
+
+	mprotect(at, pages * PAGE, PROT_READ | PROT_WRITE);
+	madvise(at, pages * PAGE, MADV_NOHUGEPAGE);
+	for (size_t i = 0; i < pages; i += 2)
+		touch(at, i, 1);
+	parts = -1;
+	shot = shoot(&size, &pauses);
+	cr_assert(shot != NULL);
+	cr_expect(shot->count > 4000 && shot->count <= 16384, "%lu",
+	          shot->count);
+	cr_expect(eq(u64,
+	             resident_in(shot, (uintptr_t)area,
+	                         (uintptr_t)area + (pages + 2) * PAGE),
+	             pages / 2 * PAGE));
+	cr_expect(pauses >= pages / 2 / 1024);
+}
+
+Test(shot, is_left_when_the_program_ends)
+{
+	unsigned pauses = 0;
+	size_t size;
+
+	for (int i = 0; i < 2; i++) {
+		parts = i;
+		cr_expect(shoot(&size, &pauses) == NULL);
+	}
+}
+
+Test(shot, is_none_without_a_program)
+{
+	struct proc proc;
+	struct output out = new_output();
+	size_t size;
+
+	for (int i = 0; i < SESSION_FDS; i++)
+		proc.fd[i] = -1;
+	cr_expect(eq(sz, look_shot(&proc, &out, NULL), 0));
+	cr_expect(written(&out, FILE_SHOT, &size) == NULL);
+}
+
+#define MS 1000000ull
+
+Test(shot, comes_the_less_often_the_older_the_run_is)
+{
+	uint64_t age = 0, day = 86400000 * MS, shots = 0, before = 0, gap;
+
+	for (; age < day; age += gap, shots++) {
+		gap = look_shot_gap(age, 0, 0);
+		cr_assert(gap >= before);
+		cr_expect(age > 400 * MS || gap <= 20 * MS);
+		before = gap;
+	}
+	cr_expect(shots > 200 && shots < 500, "%lu", shots);
+}
+
+Test(shot, costs_little)
+{
+	for (uint64_t cost = MS / 10; cost < 1000 * MS; cost *= 3) {
+		cr_expect(look_shot_gap(0, cost, 0) >= 80 * cost);
+		cr_expect(look_shot_gap(0, 0, cost) >= 4000 * cost);
+	}
+	cr_expect(eq(u64, look_shot_gap(3600000 * MS, MS, 10000), 150000 * MS));
 }
 
 /* ---- MemStats ------------------------------------------------------------ */

@@ -245,8 +245,10 @@ Test(report, sends_no_control_codes_of_others_to_the_terminal)
 /* Code at 0x10 (patched), 0x20 (no room), 0x30 (flags), 0x40 (patched). */
 static void run_library(struct run *run)
 {
-	const struct file_module module = { LIB_BIAS, LIB_BIAS, LIB_BIAS + PAGE,
-		                            PATCH_MODULES };
+	const struct file_module module = { .bias = LIB_BIAS,
+		                            .start = LIB_BIAS,
+		                            .end = LIB_BIAS + PAGE,
+		                            .kind = PATCH_MODULES };
 	const struct file_site site[] = {
 		{ 0x10, 9, PATCH_MODULES, 1, 5, 0 },
 		{ 0x20, 0, PATCH_MODULES, 5, 0, 0 },

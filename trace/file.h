@@ -14,7 +14,7 @@
 #include "trace/event.h"
 
 #define FILE_MAGIC   "goload\nR" /* 8 bytes, no NUL */
-#define FILE_VERSION 2
+#define FILE_VERSION 3
 #define FILE_FRAMES                                                            \
 	512 /* of one stack, most: an unwound one has more than                \
 	       a slot of the ring could hold */
@@ -24,7 +24,7 @@ enum file_block_type {
 	FILE_CLOCK,    /* struct file_clock: one pair; at least two in a run */
 	FILE_EVENTS,   /* struct trace_event[]; without the abandoned ones,
 	                  which FILE_END counts */
-	FILE_MODULE,   /* struct file_module, then its path */
+	FILE_MODULE,   /* struct file_module, then its path and build id */
 	FILE_MAPS,     /* struct file_look, then the text of /proc/PID/maps */
 	FILE_SAMPLE,   /* struct file_sample[] */
 	FILE_RESIDENT, /* struct file_resident[]: of the last look */
@@ -32,6 +32,7 @@ enum file_block_type {
 	FILE_END,      /* struct file_end: the last block of a whole run */
 	FILE_MEMSTATS, /* struct file_memstats, then why not (text, NUL) */
 	FILE_STACKS,   /* struct file_stack, one behind the other */
+	FILE_SHOT,     /* struct file_shot, then its struct file_resident[] */
 };
 
 struct file_header {
@@ -81,11 +82,17 @@ struct file_clock {
 	uint64_t ns;
 };
 
-/* A mapped ELF file: address in the target = address in the file + bias. */
+/* A mapped ELF file: address in the target = address in the file + bias.
+ * Behind it: path, build id (may be empty: then size and mtime tell whether the
+ * file is still that one); each NUL-terminated; padded to 8. */
 struct file_module {
 	uint64_t bias;
 	uint64_t start, end;
-	uint64_t kind; /* enum patch_module */
+	uint64_t kind;   /* enum patch_module */
+	uint64_t ticket; /* the order's next ticket when it was mapped */
+	uint64_t code;   /* a library's: where the pages with its code begin */
+	uint64_t size;   /* of the file */
+	uint64_t mtime;  /* of the file, ns */
 };
 
 enum file_look_when {
@@ -140,6 +147,13 @@ enum file_pages {
 	FILE_PAGES_FILE,   /* of a file on a disk */
 	FILE_PAGES_SHARED, /* of memory that others may have, too: shared
 	                      anonymous, System V, memfd, tmpfs */
+};
+
+/* What was resident at a moment while the program ran: `count` ranges behind
+ * it, in order, those without a resident byte left out. */
+struct file_shot {
+	uint64_t tsc;
+	uint64_t count;
 };
 
 /* How a syscall site is served. */

@@ -102,7 +102,8 @@ struct report_style cli_style(FILE *out);
 FILE *cli_open_output(const char *path);
 void cli_close_output(FILE *out, const char *path);
 
-/* A file in memory: NULL with errno set when it cannot be had. */
+/* A file in memory: NULL with errno set when it cannot be had; errno is 0 when
+ * it is empty, or no regular file. */
 const void *cli_map(const char *path, size_t *size);
 
 #endif

@@ -2,7 +2,8 @@
  * names - names for a run's addresses, from the files of its modules.
  *
  * A file is opened when it is first asked for, once for all the modules that
- * are it.
+ * are it.  One that is not what was mapped (built again, upgraded) names
+ * nothing: its names would be wrong.
  */
 #include "observer/cli/cli.h"
 
@@ -10,16 +11,16 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #define DEBUG_ROOT "/usr/lib/debug"
 #define DEPTH_MAX  32 /* places at one address */
 
 struct file {
 	const char *path;
-	const void *bytes; /* NULL: it cannot be read */
-	size_t size;
-	struct symbol_file *symbols;
+	struct symbol_bytes bytes;
+	struct symbol_file *symbols; /* NULL: it is no ELF file */
+	bool there;
+	bool complained;
 	struct file *next;
 };
 
@@ -33,7 +34,10 @@ struct cli_names {
 	const struct ledger_run *run;
 	struct file *files;
 	struct inlined *inlined;
-	struct file *of[]; /* each module, or NULL before it is asked for */
+	struct source {
+		bool asked; /* the rest is known */
+		struct symbol_file *symbols;
+	} of[]; /* each module */
 };
 
 struct cli_names *cli_names_open(const struct ledger_run *run)
@@ -53,8 +57,7 @@ void cli_names_close(struct cli_names *names)
 
 		names->files = file->next;
 		symbol_close(file->symbols);
-		if (file->bytes)
-			munmap((void *)file->bytes, file->size);
+		symbol_unmap(&file->bytes);
 		free(file);
 	}
 	while (names && names->inlined) {
@@ -80,22 +83,53 @@ static struct file *open_file(struct cli_names *names, const char *path)
 	file->path = path;
 	file->next = names->files;
 	names->files = file;
-	file->bytes = cli_map(path, &file->size);
-	if (file->bytes)
-		file->symbols = symbol_open(file->bytes, file->size);
+	file->there = symbol_map(path, &file->bytes);
+	if (file->bytes.at)
+		file->symbols = symbol_open(file->bytes.at, file->bytes.size);
 	if (file->symbols)
 		symbol_look_for_debug(file->symbols, path, DEBUG_ROOT);
 	return file;
 }
 
+/* Is it what was mapped?  By its build id, which strip(1) leaves alone; where
+ * there was none by its size and time. */
+static bool is_mapped(const struct file *file,
+                      const struct ledger_module *module)
+{
+	const char *now =
+		file->symbols ? symbol_info(file->symbols)->build_id : NULL;
+
+	if (module->build_id)
+		return now && strcmp(now, module->build_id) == 0;
+	return file->bytes.size == module->module->size &&
+	       file->bytes.mtime == module->module->mtime;
+}
+
+static struct symbol_file *open_module(struct cli_names *names,
+                                       const struct ledger_module *module)
+{
+	struct file *file = open_file(names, module->path);
+
+	if (!file || !file->there)
+		return NULL;
+	if (is_mapped(file, module))
+		return file->symbols;
+	if (!file->complained)
+		cli_complain(module->path, 0,
+		             "has changed since the run was recorded: its "
+		             "addresses stay without names");
+	file->complained = true;
+	return NULL;
+}
+
 static struct symbol_file *symbols_of(struct cli_names *names,
                                       const struct ledger_module *module)
 {
-	struct file **file = &names->of[module - names->run->module];
+	struct source *source = &names->of[module - names->run->module];
 
-	if (!*file)
-		*file = open_file(names, module->path);
-	return *file ? (*file)->symbols : NULL;
+	if (!source->asked)
+		*source = (struct source){ true, open_module(names, module) };
+	return source->symbols;
 }
 
 static const struct ledger_module *module_at(const struct ledger_run *run,
@@ -113,6 +147,7 @@ static struct ledger_place place_of(const struct ledger_module *module,
 {
 	return (struct ledger_place){
 		.function = found->function,
+		.linker = found->linker,
 		.file = found->file,
 		.line = found->line,
 		.go = found->go,

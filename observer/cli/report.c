@@ -1,35 +1,24 @@
 /* report - goload report FILE. */
 #include "observer/cli/cli.h"
 
+#include "observer/symbol/symbol.h"
+
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 const void *cli_map(const char *path, size_t *size)
 {
-	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	void *bytes = MAP_FAILED;
-	struct stat st;
-	int error;
+	struct symbol_bytes bytes;
 
-	if (fd < 0)
+	if (!symbol_map(path, &bytes))
 		return NULL;
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0) {
-		*size = (size_t)st.st_size;
-		bytes = mmap(NULL, *size, PROT_READ, MAP_PRIVATE, fd, 0);
-		error = errno;
-	} else {
-		error = S_ISDIR(st.st_mode) ? EISDIR : 0;
-	}
-	close(fd);
-	errno = error;
-	return bytes == MAP_FAILED ? NULL : bytes;
+	*size = bytes.size;
+	errno = 0;
+	return bytes.at;
 }
 
 struct report_style cli_style(FILE *out)

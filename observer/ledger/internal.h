@@ -18,6 +18,7 @@
  *   names.c   a memory of names, so that each address is asked for once
  *   modules.c modules and events -> which file was where, and when
  *   rows.c    pieces -> rows
+ *   shots.c   what was resident at a moment -> rows
  *   why.c     the stacks behind a row, when somebody asks
  *   net.c     events and the files' sites -> whose calls the net carried
  */
@@ -148,6 +149,13 @@ static inline int span_empty(struct span a)
 	return a.start >= a.end;
 }
 
+/* Of `bytes` in a range of `size`, those before `at`.  Taking differences of
+ * these, the shares of the range's parts add up to the byte. */
+static inline uint64_t span_share(uint64_t bytes, uint64_t size, uint64_t at)
+{
+	return (uint64_t)((unsigned __int128)bytes * at / size);
+}
+
 /* Doubtful ranges: where the order is not known, the kernel is right. */
 enum doubt {
 	DOUBT_RACED,  /* two threads on the same pages: counted when seen */
@@ -194,11 +202,15 @@ struct replay {
 	uint64_t ambiguous;
 	uint64_t peak;
 	struct trend trend;
+	struct shots *shots; /* to be told of the way, or NULL */
 	int failed; /* memory is short */
 };
 
 /* Runs all events; 0 when memory is short.  replay_free() in any case. */
 int replay_run(struct replay *replay, const struct ledger_run *run);
+/* The same, telling shots_until(). */
+int replay_shots(struct replay *replay, const struct ledger_run *run,
+                 struct shots *shots);
 void replay_free(struct replay *replay);
 int replay_failed(const struct replay *replay); /* memory is short */
 
@@ -415,6 +427,14 @@ struct claim kinds_claim(struct kinds *kinds, const struct space_piece *piece,
 /* Rows of what is in the space; 0 when memory is short. */
 int rows_build(struct ledger *ledger, const struct replay *replay,
                ledger_namer *namer, void *context);
+
+/* Fills in ledger->moment and the columns of these moments; the rows are there,
+ * and `end` is what they were made of.  0 when memory is short. */
+int shots_build(struct ledger *ledger, const struct space *end,
+                struct kinds *kinds);
+/* The replay is at all shots that were over before `tsc`. */
+void shots_until(struct shots *shots, const struct replay *replay,
+                 uint64_t tsc);
 
 /* The sites and whose calls the net carried; 0 when memory is short. */
 int net_build(struct ledger *ledger, ledger_namer *namer, void *context);

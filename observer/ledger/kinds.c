@@ -262,7 +262,8 @@ static const struct kind_rule *find_rule(const char *function, size_t length)
 
 void kinds_tell(struct name *name)
 {
-	const char *function = name->place.function;
+	const char *function = name->place.linker ? name->place.linker
+	                                          : name->place.function;
 	size_t length;
 
 	if (!function)

@@ -150,6 +150,7 @@ void ledger_free(struct ledger *ledger)
 	free(ledger->own);
 	free(ledger->names.wrong);
 	free(ledger->memstats.at);
+	free(ledger->moment); /* with the columns of all of them */
 	free(ledger->range);
 	free(ledger->point);
 	free(ledger->call);

@@ -42,6 +42,15 @@ struct ledger_look {
 struct ledger_module {
 	const struct file_module *module;
 	const char *path;
+	const char *build_id; /* NULL when there is none */
+};
+
+/* What was resident at one moment, mapping by mapping. */
+struct ledger_shot {
+	uint64_t tsc;
+	const struct file_resident *range; /* in order; none of 0 bytes */
+	size_t count;
+	uint64_t bytes; /* of all of them */
 };
 
 /* The syscall sites of one file, by address. */
@@ -73,6 +82,8 @@ struct ledger_run {
 	const char *memstats_reason; /* why none is, or NULL */
 	const struct file_resident *resident;
 	size_t resident_count;
+	struct ledger_shot *shot; /* in order */
+	size_t shot_count;
 	struct ledger_sites *sites;
 	size_t sites_count;
 	const struct file_end *end; /* NULL: the run was cut short */
@@ -97,6 +108,7 @@ uint64_t ledger_time(const struct ledger_run *run, uint64_t tsc);
 
 struct ledger_place {
 	const char *function; /* NULL when unknown */
+	const char *linker;   /* its name for the linker, NULL: the same */
 	const char *file;     /* or NULL */
 	int line;
 	int go;
@@ -142,6 +154,7 @@ struct ledger_row {
 	uint64_t makes;           /* arenas, stacks ..., however cut up */
 	struct ledger_site *site; /* who made it, most bytes first */
 	size_t site_count;
+	uint64_t *resident_at; /* ledger->moment_count of them */
 };
 
 struct ledger_own {       /* goload's own */
@@ -233,6 +246,13 @@ struct ledger {
 	size_t range_count;
 	struct ledger_point *point;
 	size_t point_count;
+	/* ns since the run began: when the rows' resident_at were taken; shots,
+	 * thinned, and the last look */
+	uint64_t *moment;
+	size_t moment_count;
+	/* likewise at these moments: of goload's own, and of kinds that have no
+	 * row at the end (or of nobody, when the shot was over) */
+	uint64_t *goload_resident_at, *gone_resident_at;
 	uint64_t duration; /* ns */
 	int checked; /* 0: there was no last look, nothing could be checked */
 };

@@ -3,9 +3,8 @@
  * leaves its addresses to the next one.
  *
  * The program and its interpreter are there from the start.  Of a library the
- * run file has a module, written when its code came, and the call that mapped
- * the code is an event: modules and calls of one range pair up in their order.
- * A library stands until the page where its code begins is unmapped.
+ * run file has a module, with the ticket at which its code had been mapped; it
+ * stands until the page where its code begins is unmapped.
  */
 #include "observer/ledger/internal.h"
 
@@ -13,13 +12,10 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define MODULES_TRIED 1024 /* so that a hostile file takes no time */
-
 struct reading {
 	struct modules *modules;
-	const struct ledger_run *run;
-	uint8_t *paired; /* of run->module */
-	size_t first;    /* not paired */
+	const struct ledger_module **library; /* by their tickets */
+	size_t library_count;
 	size_t *standing;
 	size_t standing_count; /* libraries that are mapped: spans */
 };
@@ -36,43 +32,12 @@ static int same(const struct ledger_module *a, const struct ledger_module *b)
 	       strcmp(a->path, b->path) == 0;
 }
 
-/* The first module without a call that is to have code at `address`. */
-static const struct ledger_module *next_module(struct reading *reading,
-                                               uint64_t address)
-{
-	const struct ledger_run *run = reading->run;
-
-	while (reading->first < run->module_count &&
-	       reading->paired[reading->first])
-		reading->first++;
-	for (size_t i = reading->first;
-	     i < run->module_count && i - reading->first < MODULES_TRIED; i++)
-		if (!reading->paired[i] && holds(&run->module[i], address))
-			return &run->module[i];
-	return NULL;
-}
-
-static void add_span(struct reading *reading,
+static void add_span(struct modules *modules,
                      const struct ledger_module *module, uint64_t code,
                      uint64_t from)
 {
-	struct modules *modules = reading->modules;
-
 	modules->span[modules->count++] =
 		(struct module_span){ module, code, from, UINT64_MAX };
-	reading->paired[module - reading->run->module] = 1;
-}
-
-static const struct module_span *standing_at(const struct reading *reading,
-                                             uint64_t address)
-{
-	for (size_t i = 0; i < reading->standing_count; i++) {
-		const struct module_span *span =
-			&reading->modules->span[reading->standing[i]];
-		if (holds(span->module, address))
-			return span;
-	}
-	return NULL;
 }
 
 static void code_went(struct reading *reading, uint64_t start, uint64_t size,
@@ -89,27 +54,31 @@ static void code_went(struct reading *reading, uint64_t start, uint64_t size,
 	}
 }
 
-/* A library asks for its code twice when it changes the protection in
- * between. */
-static void code_came(struct reading *reading, uint64_t start, uint64_t order)
+static int stands(const struct reading *reading,
+                  const struct ledger_module *library)
 {
-	const struct module_span *there = standing_at(reading, start);
-	const struct ledger_module *module = next_module(reading, start);
+	const struct module_span *span = reading->modules->span;
 
-	if (!module)
-		return;
-	if (there && same(there->module, module)) {
-		reading->paired[module - reading->run->module] = 1;
-	} else if (!there) {
-		reading->standing[reading->standing_count++] =
-			reading->modules->count;
-		add_span(reading, module, start, order);
-	}
+	for (size_t i = 0; i < reading->standing_count; i++)
+		if (same(span[reading->standing[i]].module, library))
+			return 1;
+	return 0;
 }
 
-static void follow(struct reading *reading, const struct trace_event *event)
+/* It is told of twice when it changes the protection of its code. */
+static void library_came(struct reading *reading,
+                         const struct ledger_module *library)
 {
-	uint64_t order = ledger_order(event);
+	if (stands(reading, library))
+		return;
+	reading->standing[reading->standing_count++] = reading->modules->count;
+	add_span(reading->modules, library, library->module->code,
+	         library->module->ticket);
+}
+
+static void follow(struct reading *reading, const struct trace_event *event,
+                   uint64_t order)
+{
 	const uint64_t *args = event->args;
 
 	if (trace_failed(event->result))
@@ -124,42 +93,69 @@ static void follow(struct reading *reading, const struct trace_event *event)
 		break;
 	case SYS_mmap:
 		code_went(reading, event->result, args[1], order);
-		if ((args[2] & PROT_EXEC) && !(args[3] & MAP_ANONYMOUS))
-			code_came(reading, event->result, order);
-		break;
-	case SYS_mprotect:
-	case SYS_pkey_mprotect:
-		if (args[2] & PROT_EXEC)
-			code_came(reading, args[0], order);
 		break;
 	default:
 		break;
 	}
 }
 
+static void follow_run(struct reading *reading, const struct ledger_run *run)
+{
+	size_t next = 0;
+
+	for (size_t i = 0; i < run->event_count; i++) {
+		const struct trace_event *event = run->event[i].event;
+		uint64_t order = ledger_order(event);
+
+		while (next < reading->library_count &&
+		       reading->library[next]->module->ticket <= order)
+			library_came(reading, reading->library[next++]);
+		follow(reading, event, order);
+	}
+	while (next < reading->library_count)
+		library_came(reading, reading->library[next++]);
+}
+
+static int by_ticket(const void *left, const void *right)
+{
+	const struct ledger_module *const *a = left, *const *b = right;
+	uint64_t x = (*a)->module->ticket, y = (*b)->module->ticket;
+
+	if (x != y)
+		return x < y ? -1 : 1;
+	return *a < *b ? -1 : *a > *b;
+}
+
+static void sort_modules(struct reading *reading, const struct ledger_run *run)
+{
+	for (size_t i = 0; i < run->module_count; i++) {
+		const struct ledger_module *module = &run->module[i];
+
+		if (module->module->kind < PATCH_MODULES)
+			add_span(reading->modules, module, 0, 0);
+		else
+			reading->library[reading->library_count++] = module;
+	}
+	qsort(reading->library, reading->library_count,
+	      sizeof(*reading->library), by_ticket);
+}
+
 int modules_read(struct modules *modules, const struct ledger_run *run)
 {
 	size_t count = run->module_count;
-	struct reading reading = { .modules = modules, .run = run };
+	struct reading reading = { .modules = modules };
 
 	*modules = (struct modules){ 0 };
 	modules->span = calloc(count + 1, sizeof(*modules->span));
-	reading.paired = calloc(count + 1, sizeof(*reading.paired));
+	reading.library = calloc(count + 1, sizeof(*reading.library));
 	reading.standing = calloc(count + 1, sizeof(*reading.standing));
-	if (modules->span && reading.paired && reading.standing) {
-		for (size_t i = 0; i < count; i++)
-			if (run->module[i].module->kind < PATCH_MODULES)
-				add_span(&reading, &run->module[i], 0, 0);
-		for (size_t i = 0; i < run->event_count; i++)
-			follow(&reading, run->event[i].event);
-		/* whose event is lost: it may have been there all the time */
-		for (size_t i = 0; i < count; i++)
-			if (!reading.paired[i])
-				add_span(&reading, &run->module[i], 0, 0);
+	if (modules->span && reading.library && reading.standing) {
+		sort_modules(&reading, run);
+		follow_run(&reading, run);
 	}
-	free(reading.paired);
+	free(reading.library);
 	free(reading.standing);
-	return reading.paired && reading.standing && modules->span;
+	return reading.library && reading.standing && modules->span;
 }
 
 void modules_free(struct modules *modules)

@@ -80,10 +80,17 @@ static void note(struct replay *replay, uint64_t tsc)
 		          space->committed);
 }
 
+static void reach(struct replay *replay, uint64_t tsc)
+{
+	if (replay->shots)
+		shots_until(replay->shots, replay, tsc);
+}
+
 static void step_begin(struct replay *replay, const struct ledger_event *from)
 {
 	struct call call, *entered;
 
+	reach(replay, from->event->tsc);
 	call_open(replay, &call, from);
 	entered = race_enter(replay, &call);
 	if (!entered)
@@ -118,7 +125,12 @@ static void step_end(struct replay *replay, const struct ledger_event *from)
 
 static void step(struct replay *replay, const struct ledger_event *from)
 {
-	switch (from->event->call) {
+	const struct trace_event *event = from->event;
+
+	reach(replay, call_shape(event) != CALL_UNMAPS && event->tsc_after
+	                      ? event->tsc_after
+	                      : event->tsc);
+	switch (event->call) {
 	case TRACE_MAPPED:
 	case TRACE_BOOTED:
 		call_fact(replay, from);
@@ -222,11 +234,16 @@ int replay_failed(const struct replay *replay)
 	       replay->given.failed || replay->returned.failed;
 }
 
-int replay_run(struct replay *replay, const struct ledger_run *run)
+int replay_shots(struct replay *replay, const struct ledger_run *run,
+                 struct shots *shots)
 {
 	struct vector begins = { 0 };
 
-	*replay = (struct replay){ .run = run, .page = run->page_size };
+	*replay = (struct replay){
+		.run = run,
+		.page = run->page_size,
+		.shots = shots,
+	};
 	replay->last = last_look(run);
 	trend_init(&replay->trend, run);
 	replay->look = calloc(run->look_count + 1, sizeof(*replay->look));
@@ -238,6 +255,11 @@ int replay_run(struct replay *replay, const struct ledger_run *run)
 	merge(replay, &begins);
 	free(begins.item);
 	return !replay_failed(replay);
+}
+
+int replay_run(struct replay *replay, const struct ledger_run *run)
+{
+	return replay_shots(replay, run, NULL);
 }
 
 void replay_free(struct replay *replay)

@@ -108,13 +108,6 @@ static size_t seek(const struct build *build, uint64_t address)
 	return low;
 }
 
-/* Of `bytes` in a range of `size`, those before `at`.  Taking differences of
- * these, the shares of the range's parts add up to the byte. */
-static uint64_t share(uint64_t bytes, uint64_t size, uint64_t at)
-{
-	return (uint64_t)((unsigned __int128)bytes * at / size);
-}
-
 /* Bytes that are somewhere in `range`; meant are those of `part`. */
 struct portion {
 	struct span range, part;
@@ -139,8 +132,10 @@ static void spread(struct build *build, struct portion portion, size_t number)
 		if (span_empty(span))
 			break;
 		*(uint64_t *)((char *)item + number) +=
-			share(portion.bytes, size, span.end - range.start) -
-			share(portion.bytes, size, span.start - range.start);
+			span_share(portion.bytes, size,
+		                   span.end - range.start) -
+			span_share(portion.bytes, size,
+		                   span.start - range.start);
 	}
 }
 
@@ -448,8 +443,6 @@ static void hand_over(struct build *build)
 	ledger->own_count = build->own.count;
 	ledger->names.wrong = build->wrong.item;
 	ledger->names.wrong_count = build->wrong.count;
-	ledger->word = build->kinds.words.list.item;
-	ledger->word_count = build->kinds.words.list.count;
 	if (ledger->row_count > 0)
 		qsort(ledger->row, ledger->row_count, sizeof(*ledger->row),
 		      by_size);
@@ -479,9 +472,12 @@ int rows_build(struct ledger *ledger, const struct replay *replay,
 		else
 			add_target(&build, i);
 	}
-	done = done && !build.failed && settle_sites(&build) &&
-	       !build.kinds.names.failed;
+	done = done && !build.failed && settle_sites(&build);
 	hand_over(&build);
+	done = done && shots_build(ledger, &replay->space, &build.kinds) &&
+	       !build.kinds.names.failed;
+	ledger->word = build.kinds.words.list.item;
+	ledger->word_count = build.kinds.words.list.count;
 	kinds_free(&build.kinds);
 	free(build.makers.item);
 	free(build.item);

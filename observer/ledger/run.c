@@ -77,7 +77,7 @@ static int compare(const void *left, const void *right)
 
 struct reading {
 	struct ledger_run *run;
-	struct vector events, modules, looks, samples, memstats;
+	struct vector events, modules, looks, samples, memstats, shots;
 	struct vector sites;  /* of struct ledger_sites */
 	struct vector stacks; /* of const struct file_stack *, from number 1 */
 	uint64_t order;       /* of the latest event */
@@ -227,6 +227,7 @@ static void read_module(struct reading *reading, const uint8_t *payload,
 	}
 	copy->module = module;
 	copy->path = next_string(&at, (const char *)payload + size);
+	copy->build_id = filled(next_string(&at, (const char *)payload + size));
 	if (!copy->path)
 		reading->modules.count--;
 }
@@ -283,6 +284,44 @@ static void read_memstats(struct reading *reading, const uint8_t *payload,
 		return;
 	}
 	*copy = stats;
+}
+
+/* The bytes of ranges in order; 0: they are not. */
+static uint64_t sum_ranges(const struct file_resident *range, uint64_t count)
+{
+	uint64_t last = 0, sum = 0;
+
+	for (uint64_t i = 0; i < count; i++) {
+		if (range[i].start < last || range[i].start >= range[i].end ||
+		    range[i].bytes > range[i].end - range[i].start)
+			return 0;
+		last = range[i].end;
+		sum += range[i].bytes;
+	}
+	return sum;
+}
+
+static void read_shot(struct reading *reading, const uint8_t *payload,
+                      uint64_t size)
+{
+	const struct file_shot *shot = (const void *)payload;
+	const struct file_resident *range = (const void *)(shot + 1);
+	struct ledger_shot *copy = reading->shots.item;
+	uint64_t bytes;
+
+	if (size < sizeof(*shot) ||
+	    shot->count > (size - sizeof(*shot)) / sizeof(*range) ||
+	    (copy && copy[reading->shots.count - 1].tsc > shot->tsc))
+		return;
+	bytes = sum_ranges(range, shot->count);
+	if (!bytes)
+		return;
+	copy = vector_add(&reading->shots, sizeof(*copy));
+	if (!copy) {
+		reading->failed = 1;
+		return;
+	}
+	*copy = (struct ledger_shot){ shot->tsc, range, shot->count, bytes };
 }
 
 /* A library's sites stand behind its module; of the others there is one. */
@@ -360,6 +399,9 @@ static void read_block(struct reading *reading, const struct file_block *block,
 		run->resident = (const void *)payload;
 		run->resident_count = block->size / sizeof(*run->resident);
 		break;
+	case FILE_SHOT:
+		read_shot(reading, payload, block->size);
+		break;
 	case FILE_MEMSTATS:
 		read_memstats(reading, payload, block->size);
 		break;
@@ -407,6 +449,8 @@ static int settle(struct reading *reading)
 	run->sample_count = reading->samples.count;
 	run->memstats = reading->memstats.item;
 	run->memstats_count = reading->memstats.count;
+	run->shot = reading->shots.item;
+	run->shot_count = reading->shots.count;
 	run->sites = reading->sites.item;
 	run->sites_count = reading->sites.count;
 	if (!run->program)
@@ -455,6 +499,7 @@ void ledger_run_free(struct ledger_run *run)
 	free(run->look);
 	free(run->sample);
 	free(run->memstats);
+	free(run->shot);
 	free(run->sites);
 	free(run);
 }

@@ -8,14 +8,9 @@
  */
 #include "observer/record/internal.h"
 
-#include <elf.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define PATH_ROOM 4096
 #define PHDRS     64
@@ -50,51 +45,38 @@ static bool find_line(const char *text, uint64_t address, struct line *line)
 }
 
 /* The file, if the one at the path is still the one that is mapped. */
-static bool map_library(const struct line *line, struct module_bytes *file)
+static bool map_library(const struct line *line, struct symbol_bytes *file)
 {
-	int fd = open(line->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	struct stat st;
-	void *at = MAP_FAILED;
-
-	if (fd < 0)
+	if (!symbol_map(line->path, file))
 		return false;
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
-	    (uint64_t)st.st_ino == line->inode)
-		at = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd,
-		          0);
-	close(fd);
-	*file = (struct module_bytes){ at, (size_t)st.st_size };
-	return at != MAP_FAILED;
+	if (file->size && file->inode == line->inode)
+		return true;
+	symbol_unmap(file);
+	return false;
 }
 
 /* Bias of the segment that holds file offset `offset`, mapped at `start`; and
  * the module's range. */
-static bool place(const struct module_bytes *file, const struct line *line,
+static bool place(const struct symbol_bytes *file, const struct line *line,
                   struct file_module *module)
 {
-	const Elf64_Ehdr *header = (const void *)module_part(file, 0, 64);
-	const Elf64_Phdr *phdr;
 	uint64_t low = UINT64_MAX, high = 0;
 	bool found = false;
+	Elf64_Phdr p;
 
-	if (!header || header->e_phnum > PHDRS)
-		return false;
-	phdr = (const void *)module_part(file, header->e_phoff,
-	                                 header->e_phnum * sizeof(*phdr));
-	for (int i = 0; phdr && i < header->e_phnum; i++) {
-		uint64_t page = phdr[i].p_offset & -LOADER_PAGE;
+	for (size_t i = 0; i < PHDRS && module_segment(file, i, &p); i++) {
+		uint64_t page = p.p_offset & -LOADER_PAGE;
 
-		if (phdr[i].p_type != PT_LOAD)
+		if (p.p_type != PT_LOAD)
 			continue;
-		if (phdr[i].p_vaddr < low)
-			low = phdr[i].p_vaddr & -LOADER_PAGE;
-		if (phdr[i].p_vaddr + phdr[i].p_memsz > high)
-			high = phdr[i].p_vaddr + phdr[i].p_memsz;
-		if ((phdr[i].p_flags & PF_X) && line->offset >= page &&
-		    line->offset < phdr[i].p_offset + phdr[i].p_filesz) {
-			module->bias =
-				line->start - line->offset -
-				((phdr[i].p_vaddr & -LOADER_PAGE) - page);
+		if (p.p_vaddr < low)
+			low = p.p_vaddr & -LOADER_PAGE;
+		if (p.p_vaddr + p.p_memsz > high)
+			high = p.p_vaddr + p.p_memsz;
+		if ((p.p_flags & PF_X) && line->offset >= page &&
+		    line->offset < p.p_offset + p.p_filesz) {
+			module->bias = line->start - line->offset -
+			               ((p.p_vaddr & -LOADER_PAGE) - page);
 			found = true;
 		}
 	}
@@ -125,30 +107,23 @@ static uint32_t reply(struct trace_session *session,
 	return count;
 }
 
-static void write_module(struct output *out, const struct module *module,
-                         const struct file_module *where, const char *path,
-                         bool with_sites)
+static void write_sites(struct output *out, const struct module *module)
 {
-	output_block(out, FILE_MODULE, where, sizeof(*where), path,
-	             strlen(path) + 1);
-	if (with_sites)
-		output_block(out, FILE_SITES, module->site,
-		             module->site_count * sizeof(*module->site), NULL,
-		             0);
+	output_block(out, FILE_SITES, module->site,
+	             module->site_count * sizeof(*module->site), NULL, 0);
 }
 
 /* What was found in a library, kept: programs open the same one again.  *file
  * may become an older mapping of it. */
 static const struct module *sites_of(struct arrivals *arrivals,
-                                     const struct line *line,
-                                     struct module_bytes *file, bool *known)
+                                     struct symbol_bytes *file, bool *known)
 {
 	struct arrival *a = arrivals->recent;
 	size_t oldest = 0;
 
 	for (size_t i = 0; i < ARRIVALS; i++) {
-		if (a[i].inode == line->inode && a[i].file.size == file->size) {
-			munmap((void *)file->at, file->size);
+		if (a[i].used && symbol_same(&a[i].file, file)) {
+			symbol_unmap(file);
 			*file = a[i].file;
 			*known = true;
 			return &a[i].module;
@@ -157,11 +132,9 @@ static const struct module *sites_of(struct arrivals *arrivals,
 			oldest = i;
 	}
 	module_free(&a[oldest].module);
-	a[oldest].inode = line->inode;
 	a[oldest].file = *file;
 	a[oldest].used = ++arrivals->clock;
-	if (!early_library(arrivals->early, line->inode, file->size,
-	                   &a[oldest].module))
+	if (!early_library(arrivals->early, file, &a[oldest].module))
 		module_read(&a[oldest].module, file, PATCH_MODULES,
 		            arrivals->early->options);
 	*known = false;
@@ -174,7 +147,7 @@ void arrive_answer(struct arrivals *arrivals, const struct proc *proc,
 {
 	struct session_request *request = &session->request;
 	struct file_module where = { 0 };
-	struct module_bytes file;
+	struct symbol_bytes file;
 	struct line line;
 	char *text;
 
@@ -187,15 +160,19 @@ void arrive_answer(struct arrivals *arrivals, const struct proc *proc,
 		if (place(&file, &line, &where)) {
 			bool known;
 			const struct module *module =
-				sites_of(arrivals, &line, &file, &known);
+				sites_of(arrivals, &file, &known);
 
+			where.ticket = request->ticket;
+			where.code = request->start;
 			request->bias = where.bias;
 			request->patch_count =
 				reply(session, module, where.bias);
-			write_module(out, module, &where, line.path, !known);
+			module_write(out, module, &file, &where, line.path);
+			if (!known)
+				write_sites(out, module);
 			stacks_module(stacks, &file, &where);
 		} else {
-			munmap((void *)file.at, file.size);
+			symbol_unmap(&file);
 		}
 	}
 	free(text);

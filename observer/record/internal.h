@@ -9,6 +9,7 @@
 #include "observer/symbol/symbol.h"
 #include "observer/symbol/unwind.h"
 
+#include <elf.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <sys/types.h>
@@ -69,16 +70,11 @@ void output_flush(struct output *out);
 
 /* ---- module.c ------------------------------------------------------------ */
 
-struct module_bytes {
-	const uint8_t *at;
-	size_t size;
-};
-
 /* One ELF file; addresses without bias. */
 struct module {
 	enum patch_module kind;
 	struct symbol_info info; /* its strings are those below, or gone */
-	char go_version[64], build_id[128];
+	char go_version[64], build_id[SYMBOL_BUILD_ID];
 	struct session_go go;
 	struct trace_patch *patch; /* windows that can be patched */
 	size_t patch_count;
@@ -86,10 +82,17 @@ struct module {
 	size_t site_count;
 };
 
-const uint8_t *module_part(const struct module_bytes *file, uint64_t from,
+const uint8_t *module_part(const struct symbol_bytes *file, uint64_t from,
                            uint64_t size);
-void module_read(struct module *module, const struct module_bytes *file,
+/* Program header `index`; false: there is none. */
+bool module_segment(const struct symbol_bytes *file, size_t index,
+                    Elf64_Phdr *segment);
+void module_read(struct module *module, const struct symbol_bytes *file,
                  enum patch_module kind, uint32_t options);
+/* Its FILE_MODULE; sets size and mtime in `where`. */
+void module_write(struct output *out, const struct module *module,
+                  const struct symbol_bytes *file, struct file_module *where,
+                  const char *path);
 void module_free(struct module *module);
 
 /* ---- early.c ------------------------------------------------------------- */
@@ -99,25 +102,25 @@ void module_free(struct module *module);
 struct early {
 	pthread_mutex_t lock;
 	pthread_cond_t changed;
-	const struct module_bytes *program;
+	const struct symbol_bytes *program;
 	uint32_t options; /* enum session_option */
 	char *folder; /* of the interpreter */
 	size_t count; /* 0: not started */
 	struct early_file {
-		struct module_bytes bytes; /* mapped for good */
-		uint64_t inode;
+		struct symbol_bytes bytes; /* mapped for good */
 		enum patch_module kind;
 		struct module module;
 		bool judged; /* under the lock */
+		bool taken;
 	} file[EARLY_FILES];
 };
 
 /* Both files stay mapped. */
-void early_start(struct early *early, const struct module_bytes *program,
-                 const struct module_bytes *interp, const char *interp_path);
+void early_start(struct early *early, const struct symbol_bytes *program,
+                 const struct symbol_bytes *interp, const char *interp_path);
 struct module early_interp(struct early *early); /* waits for it */
 /* The library, if it is among them, once; the caller frees the module. */
-bool early_library(struct early *early, uint64_t inode, size_t size,
+bool early_library(struct early *early, const struct symbol_bytes *bytes,
                    struct module *module);
 
 /* ---- plan.c -------------------------------------------------------------- */
@@ -126,7 +129,7 @@ struct plan {
 	struct session_plan *bytes; /* what goes behind SESSION_PLAN */
 	size_t size;
 	struct loader_plan *program, *interp;
-	struct module_bytes program_file, interp_file; /* mapped for good */
+	struct symbol_bytes program_file, interp_file; /* mapped for good */
 	int interp_fd;                                 /* -1: there is none */
 	char *interp_path;
 	char *exe; /* the program's absolute path */
@@ -152,7 +155,7 @@ struct stacks {
 
 bool stacks_open(struct stacks *stacks, struct trace_session *session);
 /* `file` stays mapped from now on. */
-void stacks_module(struct stacks *stacks, const struct module_bytes *file,
+void stacks_module(struct stacks *stacks, const struct symbol_bytes *file,
                    const struct file_module *where);
 /* The copy of a slot whose call goes on, out of the ring, for free(); NULL:
  * none yet. */
@@ -207,6 +210,21 @@ bool look_gone(const struct proc *proc);
 bool look_map(const struct proc *proc, struct output *out,
               const struct trace_session *session, enum file_look_when when);
 void look_resident(const struct proc *proc, struct output *out);
+
+/* Called between the parts of a long look; false: leave it. */
+struct look_pause {
+	bool (*go_on)(void *context);
+	void *context;
+	bool left; /* it has said so */
+};
+
+/* What is resident while the program runs; the bytes of its block, 0 when there
+ * is none. */
+size_t look_shot(const struct proc *proc, struct output *out,
+                 struct look_pause *pause);
+/* From one shot to the next, ns: in a run of this age, when the latest took so
+ * many ns and bytes. */
+uint64_t look_shot_gap(uint64_t age, uint64_t cost, uint64_t bytes);
 bool look_sample(const struct proc *proc, const struct trace_session *session,
                  struct file_sample *sample);
 
@@ -221,7 +239,7 @@ struct go_memory {
 		GO_MEMORY_UNKNOWN, /* nobody has looked yet */
 		GO_MEMORY_KNOWN,
 	} state;
-	struct module_bytes file; /* the program's */
+	struct symbol_bytes file; /* the program's */
 	uint64_t bias;
 	struct memstats_layout layout;
 	bool written; /* there are numbers in the run file */
@@ -242,9 +260,9 @@ struct arrivals {
 	uint64_t clock;
 	struct early *early;
 	struct arrival {
-		uint64_t inode, used;
-		struct module_bytes
-			file; /* mapped for good: frames are in it */
+		uint64_t used; /* 0: an empty place */
+		/* mapped for good: frames are in it */
+		struct symbol_bytes file;
 		struct module module;
 	} recent[ARRIVALS];
 };

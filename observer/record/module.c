@@ -15,7 +15,7 @@
 #define TEXTS 64
 
 /* Bytes [from, from + size) of the file, or NULL when it does not have them. */
-const uint8_t *module_part(const struct module_bytes *file, uint64_t from,
+const uint8_t *module_part(const struct symbol_bytes *file, uint64_t from,
                            uint64_t size)
 {
 	if (from > file->size || size > file->size - from)
@@ -23,7 +23,25 @@ const uint8_t *module_part(const struct module_bytes *file, uint64_t from,
 	return file->at + from;
 }
 
-static size_t executable_texts(const struct module_bytes *file,
+bool module_segment(const struct symbol_bytes *file, size_t index,
+                    Elf64_Phdr *segment)
+{
+	const uint8_t *at = module_part(file, 0, sizeof(Elf64_Ehdr));
+	Elf64_Ehdr header;
+
+	if (!at)
+		return false;
+	memcpy(&header, at, sizeof(header));
+	if (index >= header.e_phnum || header.e_phoff > file->size)
+		return false;
+	at = module_part(file, header.e_phoff + index * sizeof(*segment),
+	                 sizeof(*segment));
+	if (at)
+		memcpy(segment, at, sizeof(*segment));
+	return at != NULL;
+}
+
+static size_t executable_texts(const struct symbol_bytes *file,
                                const struct symbol_file *symbols,
                                struct sites_text text[TEXTS])
 {
@@ -42,7 +60,7 @@ static size_t executable_texts(const struct module_bytes *file,
 	return kept;
 }
 
-static bool find_sites(const struct module_bytes *file,
+static bool find_sites(const struct symbol_bytes *file,
                        struct symbol_file *symbols, enum patch_module kind,
                        struct sites_result *result)
 {
@@ -119,6 +137,7 @@ static void read_go(struct module *module, struct symbol_file *symbols)
 	if (!golayout_read(symbols, &layout))
 		return;
 	set_range(&go->systemstack, &go->systemstack_size, layout.systemstack);
+	set_range(&go->callback, &go->callback_size, layout.cgocallback);
 	set_range(&go->marker, &go->marker_size, layout.systemstack_switch);
 	go->tls = layout.g_tls;
 	go->g_m = layout.g_m;
@@ -132,7 +151,7 @@ static void read_go(struct module *module, struct symbol_file *symbols)
 
 /* A file that is no ELF, or of which nothing is known, has no sites: the net
  * carries it. */
-void module_read(struct module *module, const struct module_bytes *file,
+void module_read(struct module *module, const struct symbol_bytes *file,
                  enum patch_module kind, uint32_t options)
 {
 	struct symbol_file *symbols = symbol_open(file->at, file->size);
@@ -151,6 +170,25 @@ void module_read(struct module *module, const struct module_bytes *file,
 		keep_sites(module, &result, options);
 	sites_free(&result);
 	symbol_close(symbols);
+}
+
+void module_write(struct output *out, const struct module *module,
+                  const struct symbol_bytes *file, struct file_module *where,
+                  const char *path)
+{
+	size_t path_size = strlen(path) + 1;
+	size_t id_size = strlen(module->build_id) + 1;
+	char *text = malloc(path_size + id_size);
+
+	if (!text)
+		return;
+	where->size = file->size;
+	where->mtime = file->mtime;
+	memcpy(text, path, path_size);
+	memcpy(text + path_size, module->build_id, id_size);
+	output_block(out, FILE_MODULE, where, sizeof(*where), text,
+	             path_size + id_size);
+	free(text);
 }
 
 void module_free(struct module *module)

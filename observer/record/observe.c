@@ -43,6 +43,7 @@ struct life {
 	int stderr_fd; /* standard error, set aside */
 	int target_fd; /* pidfd, -1: the kernel has none */
 	uint64_t sample_at, sample_gap, sample_resident;
+	uint64_t began, shot_at; /* CLOCK_MONOTONIC */
 	uint32_t told; /* the bell's count when threads were told of room */
 	bool exec_pending;
 	uint32_t execs_failed;
@@ -254,10 +255,10 @@ static void write_clock(struct life *life)
 /* With its absolute path, so that a report can find the file from anywhere. */
 static void write_module(struct life *life, enum patch_module kind,
                          const struct loader_plan *plan,
-                         const struct module_bytes *file, uint64_t bias,
+                         const struct symbol_bytes *file, uint64_t bias,
                          const char *path)
 {
-	const struct file_module module = {
+	struct file_module module = {
 		.bias = bias,
 		.start = plan->low + bias,
 		.end = plan->high + bias,
@@ -266,8 +267,8 @@ static void write_module(struct life *life, enum patch_module kind,
 	char *absolute = realpath(path, NULL);
 	const char *shown = absolute ? absolute : path;
 
-	output_block(&life->out, FILE_MODULE, &module, sizeof(module), shown,
-	             strlen(shown) + 1);
+	module_write(&life->out, &life->plan.module[kind], file, &module,
+	             shown);
 	stacks_module(&life->stacks, file, &module);
 	free(absolute);
 }
@@ -415,11 +416,35 @@ static void take_over(struct life *life, int socket_fd, pid_t target)
 	drain_ring(&life->drain, &life->out);
 	look_map(&life->proc, &life->out, life->session, FILE_LOOK_BOOT);
 	output_flush(&life->out);
+	life->began = now_ns(CLOCK_MONOTONIC);
+	life->shot_at = life->began + look_shot_gap(0, 0, 0);
 	set_state(life->session, SESSION_WATCHED);
 }
 
 /* ---- watching --------------------------------------------------------------
  */
+
+/* A thread rang because it waits for room: there is some now. */
+static void tell_of_room(struct life *life, uint32_t seen, size_t taken)
+{
+	if (!taken || seen == life->told)
+		return;
+	life->told = seen;
+	observe_tell(life->session);
+}
+
+/* What the target may wait for; returns how many events came.  `seen` is the
+ * bell from before. */
+static size_t serve(struct life *life, uint32_t seen)
+{
+	size_t taken;
+
+	arrive_answer(&life->arrivals, &life->proc, life->session,
+	              &life->stacks, &life->out);
+	taken = drain_ring(&life->drain, &life->out);
+	tell_of_room(life, seen, taken);
+	return taken;
+}
 
 /* Samples come quickly while something changes, and rarely while nothing does:
  * one costs about 60 us. */
@@ -442,6 +467,28 @@ static void sample(struct life *life, bool changed)
 		life->sample_gap *= 2;
 	life->sample_resident = s.resident;
 	life->sample_at = now + life->sample_gap;
+}
+
+static bool serve_meanwhile(void *context)
+{
+	struct life *life = context;
+
+	serve(life, bell(life->session));
+	return !__atomic_load_n(&life->session->closing, __ATOMIC_ACQUIRE);
+}
+
+static void shot(struct life *life)
+{
+	struct look_pause pause = { .go_on = serve_meanwhile, .context = life };
+	uint64_t now = now_ns(CLOCK_MONOTONIC), cost;
+	size_t bytes;
+
+	if (now < life->shot_at)
+		return;
+	cost = now_ns(CLOCK_THREAD_CPUTIME_ID);
+	bytes = look_shot(&life->proc, &life->out, &pause);
+	cost = now_ns(CLOCK_THREAD_CPUTIME_ID) - cost;
+	life->shot_at = now + look_shot_gap(now - life->began, cost, bytes);
 }
 
 /*
@@ -558,16 +605,8 @@ static bool step(struct life *life, size_t taken)
 		return true;
 	}
 	sample(life, taken != 0);
+	shot(life);
 	return false;
-}
-
-/* A thread rang because it waits for room: there is some now. */
-static void tell_of_room(struct life *life, uint32_t seen, size_t taken)
-{
-	if (!taken || seen == life->told)
-		return;
-	life->told = seen;
-	observe_tell(life->session);
 }
 
 static void watch(struct life *life)
@@ -577,11 +616,7 @@ static void watch(struct life *life)
 		uint64_t nap = NAP_NS;
 		size_t taken;
 
-		arrive_answer(&life->arrivals, &life->proc, life->session,
-		              &life->stacks, &life->out);
-		taken = drain_ring(&life->drain, &life->out);
-		tell_of_room(life, seen, taken);
-
+		taken = serve(life, seen);
 		if (step(life, taken))
 			return;
 		if (taken > RING_SLOTS / 8 || life->exec_pending)

@@ -17,26 +17,13 @@
 
 #define VDSO_PAGES 4 /* more than any vDSO has */
 
-static bool map_file(int fd, struct module_bytes *file,
+static bool map_file(int fd, struct symbol_bytes *file,
                      struct record_failure *failure)
 {
-	struct stat st;
-	void *at;
-
-	if (fstat(fd, &st) < 0) {
-		record_fail(failure, 126, errno, "cannot be examined");
-		return false;
-	}
-	*file = (struct module_bytes){ NULL, (size_t)st.st_size };
-	if (!file->size)
+	if (symbol_map_fd(fd, file))
 		return true;
-	at = mmap(NULL, file->size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (at == MAP_FAILED) {
-		record_fail(failure, 126, errno, "cannot be mapped");
-		return false;
-	}
-	file->at = at;
-	return true;
+	record_fail(failure, 126, errno, "cannot be mapped");
+	return false;
 }
 
 /* In the words of the rule, with the program header at fault. */
@@ -51,7 +38,7 @@ static void explain(struct record_failure *failure,
 		record_fail(failure, 126, 0, "%s", loader_strerror(error));
 }
 
-static enum loader_error plan_segments(const struct module_bytes *file,
+static enum loader_error plan_segments(const struct symbol_bytes *file,
                                        struct loader_plan *plan)
 {
 	uint8_t header[LOADER_HEADER] = { 0 };
@@ -72,7 +59,7 @@ static enum loader_error plan_segments(const struct module_bytes *file,
 }
 
 /* PT_INTERP's path, as open_exec() takes it: up to its first NUL. */
-static const char *interp_path(const struct module_bytes *file,
+static const char *interp_path(const struct symbol_bytes *file,
                                const struct loader_plan *plan,
                                struct record_failure *failure)
 {
@@ -108,11 +95,11 @@ static bool open_interp(const char *path, int *fd,
 }
 
 /* The interpreter's file, mapped; its plan; its sites. */
-static bool plan_interp(const struct module_bytes *program, struct plan *plan,
+static bool plan_interp(const struct symbol_bytes *program, struct plan *plan,
                         struct record_failure *failure)
 {
 	const char *path = interp_path(program, plan->program, failure);
-	struct module_bytes *file = &plan->interp_file;
+	struct symbol_bytes *file = &plan->interp_file;
 	enum loader_error error;
 	bool done = false;
 
@@ -138,7 +125,7 @@ static bool plan_interp(const struct module_bytes *program, struct plan *plan,
 static void plan_vdso(struct plan *plan, uint32_t options)
 {
 	const uint8_t *at = (const void *)getauxval(AT_SYSINFO_EHDR);
-	struct module_bytes file = { at, 0 };
+	struct symbol_bytes file = { .at = at };
 
 	if (!at)
 		return;
@@ -205,7 +192,7 @@ static bool assemble(struct plan *plan, const char *execfn, const char *exe)
 bool plan_program(const struct record_options *options, struct plan *plan,
                   struct record_failure *failure)
 {
-	struct module_bytes *file = &plan->program_file;
+	struct symbol_bytes *file = &plan->program_file;
 	enum loader_error error;
 	bool done = false;
 

@@ -19,7 +19,7 @@ bool stacks_open(struct stacks *stacks, struct trace_session *session)
 	return stacks->unwind != NULL;
 }
 
-void stacks_module(struct stacks *stacks, const struct module_bytes *file,
+void stacks_module(struct stacks *stacks, const struct symbol_bytes *file,
                    const struct file_module *where)
 {
 	unwind_module(stacks->unwind, file->at, file->size, where->bias,
@@ -30,7 +30,7 @@ void stacks_module(struct stacks *stacks, const struct module_bytes *file,
 static uint64_t copy_size(const struct stacks *stacks,
                           const struct ring_spill *spill)
 {
-	if (spill->stack_size > TRACE_STACK_MAX ||
+	if (spill->stack_size > TRACE_STACKS_MAX ||
 	    spill->stack_at % TRACE_STACK_GRAIN ||
 	    spill->stack_at - stacks->session->stack_tail >= TRACE_STACK_ROOM)
 		return 0;
@@ -81,11 +81,28 @@ struct stack_copy *stacks_keep(struct stacks *stacks,
 	return kept;
 }
 
+/* Of a copy of two stacks: the second one. */
+static struct unwind_other other_of(const struct ring_spill *spill,
+                                    uint64_t size)
+{
+	if (spill->first >= size)
+		return (struct unwind_other){ 0 };
+	return (struct unwind_other){
+		.at = spill->other,
+		.size = size - spill->first,
+		.go_pc = spill->go_pc,
+		.go_bp = spill->go_bp,
+		.go_top = spill->go_top,
+	};
+}
+
 static bool unwind_copy(struct stacks *stacks, const struct trace_event *event,
                         const struct ring_slot *slot,
                         const struct stack_copy *kept, size_t *count)
 {
 	const struct ring_spill spill = slot->spill;
+	uint64_t size = kept ? kept->size : copy_size(stacks, &spill);
+	const struct unwind_other other = other_of(&spill, size);
 	const struct unwind_stack stack = {
 		.ip = event->site,
 		.sp = event->sp,
@@ -96,7 +113,8 @@ static bool unwind_copy(struct stacks *stacks, const struct trace_event *event,
 		.r14 = spill.r14,
 		.r15 = spill.r15,
 		.bytes = kept ? kept->bytes : copy_of(stacks, &spill),
-		.size = kept ? kept->size : copy_size(stacks, &spill),
+		.size = size - other.size,
+		.other = other,
 		.top = spill.stack_top,
 		.go = slot->frame,
 		.go_count = event->frames,

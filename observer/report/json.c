@@ -125,6 +125,15 @@ static void key_null(struct writer *writer, const char *name)
 	key_text(writer, name, NULL);
 }
 
+static void key_numbers(struct writer *writer, const char *name,
+                        const uint64_t *number, size_t count)
+{
+	key(writer, name);
+	for (size_t i = 0; i < count; i++)
+		fprintf(writer->out, "%s%" PRIu64, i ? ", " : "[", number[i]);
+	fputs(count ? "]" : "[]", writer->out);
+}
+
 static void key_open(struct writer *writer, const char *name, char bracket)
 {
 	key(writer, name);
@@ -189,6 +198,22 @@ static void write_run(struct writer *writer, const struct ledger *ledger)
 	key_bool(writer, "checked", ledger->checked);
 	key_bool(writer, "net", run->program->net_on != 0);
 	close_level(writer, '}');
+}
+
+static void write_sentence(void *context, const char *sentence)
+{
+	struct writer *writer = context;
+
+	separate(writer);
+	report_json_string(writer->out, sentence);
+}
+
+static void write_explanation(struct writer *writer,
+                              const struct ledger *ledger)
+{
+	key_open(writer, "explanation", '[');
+	explain_sentences(ledger, write_sentence, writer);
+	close_level(writer, ']');
 }
 
 static void write_totals(struct writer *writer, const struct ledger *ledger)
@@ -291,7 +316,8 @@ static void write_site(struct writer *writer, const struct ledger_site *site)
 	close_level(writer, '}');
 }
 
-static void write_row(struct writer *writer, const struct ledger_row *row)
+static void write_row(struct writer *writer, const struct ledger *ledger,
+                      const struct ledger_row *row)
 {
 	item_open(writer);
 	key_text(writer, "kind", row->kind);
@@ -306,6 +332,8 @@ static void write_row(struct writer *writer, const struct ledger_row *row)
 	key_number(writer, "returned", row->returned);
 	key_number(writer, "came_back", row->came_back);
 	key_number(writer, "mappings", row->mappings);
+	key_numbers(writer, "resident_at", row->resident_at,
+	            ledger->moment_count);
 	key_open(writer, "sites", '[');
 	for (size_t i = 0; i < row->site_count; i++)
 		write_site(writer, &row->site[i]);
@@ -424,11 +452,12 @@ void report_json(FILE *out, const struct ledger *ledger)
 	write_program(&writer, ledger);
 	write_exit(&writer, ledger);
 	write_run(&writer, ledger);
+	write_explanation(&writer, ledger);
 	write_totals(&writer, ledger);
 	write_events(&writer, ledger);
 	key_open(&writer, "ledger", '[');
 	for (size_t i = 0; i < ledger->row_count; i++)
-		write_row(&writer, &ledger->row[i]);
+		write_row(&writer, ledger, &ledger->row[i]);
 	close_level(&writer, ']');
 	key_open(&writer, "goload", '[');
 	for (size_t i = 0; i < ledger->own_count; i++)
@@ -437,6 +466,11 @@ void report_json(FILE *out, const struct ledger *ledger)
 	write_ranges(&writer, ledger, "unexplained", 0);
 	write_ranges(&writer, ledger, "phantom", 1);
 	write_timeline(&writer, ledger);
+	key_numbers(&writer, "moments", ledger->moment, ledger->moment_count);
+	key_numbers(&writer, "goload_resident_at", ledger->goload_resident_at,
+	            ledger->moment_count);
+	key_numbers(&writer, "gone_resident_at", ledger->gone_resident_at,
+	            ledger->moment_count);
 	write_memstats(&writer, ledger);
 	close_level(&writer, '}');
 	putc('\n', out);
