@@ -73,20 +73,26 @@ static void keep(struct files *files, struct library library)
 		files->failed = 1;
 }
 
+int files_of_module(const struct ledger_run *run,
+                    const struct ledger_module *from, struct library *library)
+{
+	const struct file_module *module = from->module;
+
+	*library = (struct library){
+		.start = module->start & -run->page_size,
+		.end = (module->end + run->page_size - 1) & -run->page_size,
+		.name = base_name(from->path, strlen(from->path)),
+		.interpreter = module->kind == 1,
+	};
+	return module->kind == 1 || module->kind >= MODULES_FIRST;
+}
+
 static void take_modules(struct files *files, const struct ledger_run *run)
 {
 	for (size_t i = 0; i < run->module_count; i++) {
-		const struct file_module *module = run->module[i].module;
-		const char *path = run->module[i].path;
-		struct library library = {
-			.start = module->start & -run->page_size,
-			.end = (module->end + run->page_size - 1) &
-			       -run->page_size,
-			.name = base_name(path, strlen(path)),
-			.interpreter = module->kind == 1,
-		};
+		struct library library;
 
-		if (module->kind != 1 && module->kind < MODULES_FIRST)
+		if (!files_of_module(run, &run->module[i], &library))
 			continue;
 		/* What is gone may have left its range to others. */
 		if (files->look.count == 0 || is_there(&files->look, &library))
@@ -158,6 +164,11 @@ static int is_libc(struct word_part name)
 			return 1;
 	}
 	return 0;
+}
+
+int ledger_is_libc(const char *name, size_t size)
+{
+	return is_libc((struct word_part){ name, size });
 }
 
 /* Where the loader has put it: a fact of the shim's, a file's pages, or an

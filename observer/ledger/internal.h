@@ -20,6 +20,7 @@
  *   rows.c    pieces -> rows
  *   shots.c   what was resident at a moment -> rows
  *   why.c     the stacks behind a row, when somebody asks
+ *   lives.c   every mapping, from its beginning to its end, likewise
  *   net.c     events and the files' sites -> whose calls the net carried
  */
 #ifndef OBSERVER_LEDGER_INTERNAL_H
@@ -192,6 +193,7 @@ struct replay {
 	struct space given; /* names: pieces' `event` is who gave it */
 	struct space returned; /* given back by madvise */
 	const struct file_look *last; /* to check against, or NULL */
+	uint64_t order; /* of what changes now */
 	uint64_t page;
 	uint64_t brk;
 	int brk_known;
@@ -211,6 +213,11 @@ int replay_run(struct replay *replay, const struct ledger_run *run);
 /* The same, telling shots_until(). */
 int replay_shots(struct replay *replay, const struct ledger_run *run,
                  struct shots *shots);
+
+/* The same; each piece that ends goes to `ended`.  Its clock, and that of the
+ * pieces that are left, is ns since the run began, and never goes back. */
+int replay_watched(struct replay *replay, const struct ledger_run *run,
+                   space_ended *ended, void *context);
 void replay_free(struct replay *replay);
 int replay_failed(const struct replay *replay); /* memory is short */
 
@@ -383,6 +390,10 @@ const struct library *files_library(const struct files *files,
                                     uint64_t address);
 int files_is_loader(const struct files *files, uint64_t site);
 
+/* What a module is as a library; 0 when it is none. */
+int files_of_module(const struct ledger_run *run,
+                    const struct ledger_module *from, struct library *library);
+
 /* Base name of the file at `address`; of size 0 when there is none. */
 struct word_part files_name(const struct files *files, uint64_t address);
 
@@ -435,6 +446,9 @@ int shots_build(struct ledger *ledger, const struct space *end,
 /* The replay is at all shots that were over before `tsc`. */
 void shots_until(struct shots *shots, const struct replay *replay,
                  uint64_t tsc);
+
+/* "image", "stubs" ... of a piece that is goload's. */
+const char *rows_own_kind(unsigned what);
 
 /* The sites and whose calls the net carried; 0 when memory is short. */
 int net_build(struct ledger *ledger, ledger_namer *namer, void *context);

@@ -29,18 +29,17 @@ static const struct {
 };
 /* clang-format on */
 
-#define CALLS     (sizeof(calls) / sizeof(calls[0]))
-#define NUMBERS   1024 /* syscall numbers that are counted one by one */
-#define NAME_SIZE 24   /* "syscall_1023" */
+#define CALLS   (sizeof(calls) / sizeof(calls[0]))
+#define NUMBERS 1024 /* syscall numbers that are counted one by one */
 
 /* ---- counts ------------------------------------------------------------- */
 
-static const char *call_name(char *text, uint32_t number)
+const char *ledger_call_name(char *text, uint32_t number)
 {
 	for (size_t i = 0; i < CALLS; i++)
 		if (calls[i].call == number)
 			return calls[i].name;
-	snprintf(text, NAME_SIZE, "syscall_%u", number);
+	snprintf(text, LEDGER_CALL_NAME, "syscall_%u", number);
 	return text;
 }
 
@@ -61,7 +60,8 @@ static int list_calls(struct ledger *ledger, const uint64_t *count)
 
 	for (uint32_t i = 0; i < NUMBERS; i++)
 		used += count[i] > 0;
-	ledger->call = calloc(used + 1, sizeof(*ledger->call) + NAME_SIZE);
+	ledger->call =
+		calloc(used + 1, sizeof(*ledger->call) + LEDGER_CALL_NAME);
 	if (!ledger->call)
 		return 0;
 	text = (char *)(ledger->call + used);
@@ -69,8 +69,9 @@ static int list_calls(struct ledger *ledger, const uint64_t *count)
 		if (count[i] == 0)
 			continue;
 		ledger->call[ledger->call_count++] =
-			(struct ledger_call){ call_name(text, i), count[i] };
-		text += NAME_SIZE;
+			(struct ledger_call){ ledger_call_name(text, i),
+			                      count[i] };
+		text += LEDGER_CALL_NAME;
 	}
 	qsort(ledger->call, ledger->call_count, sizeof(*ledger->call),
 	      by_count);

@@ -9,6 +9,7 @@
  *   kinds.c    the table from stacks to kinds and owners
  *   net.c      the sites whose calls the net carried
  *   why.c      the stacks behind a row
+ *   frames.c   the frames of one call
  *   internal.h the whole way, with the smaller files
  *
  * Built from events, plus what the kernel made before and without them (the
@@ -177,6 +178,12 @@ struct ledger_call {
 	uint64_t count;
 };
 
+#define LEDGER_CALL_NAME 24
+
+/* "mmap".  `text` has room for LEDGER_CALL_NAME characters; the result may stand
+ * in it, or not. */
+const char *ledger_call_name(char *text, uint32_t number);
+
 /* A mapping whose name, given by Go, is not one of its kind. */
 struct ledger_wrong {
 	uint64_t start, end;
@@ -262,6 +269,9 @@ struct ledger *ledger_build(const struct ledger_run *run, ledger_namer *namer,
                             void *context);
 void ledger_free(struct ledger *ledger);
 
+/* Is it the base name of a file of the system's libc? */
+int ledger_is_libc(const char *name, size_t size);
+
 /* ---- why.c: the stacks behind a row -------------------------------------- */
 
 struct ledger_frame {
@@ -293,5 +303,60 @@ struct ledger_why *ledger_why(const struct ledger *ledger,
                               const struct ledger_row *row, ledger_namer *namer,
                               void *context);
 void ledger_why_free(struct ledger_why *why);
+
+/* ---- frames.c: the frames of one call ------------------------------------- */
+
+/* Names as for ledger_build(), each asked for once.  NULL when memory is short.
+ */
+struct ledger_frames;
+struct ledger_frames *ledger_frames_open(const struct ledger_run *run,
+                                         ledger_namer *namer, void *context);
+
+/* The site, then the stack, innermost first: so many at *first, which is good
+ * until the next call. */
+size_t ledger_frames_of(struct ledger_frames *frames,
+                        const struct ledger_event *event,
+                        const struct ledger_frame **first);
+void ledger_frames_close(struct ledger_frames *frames);
+
+/* ---- lives.c: every mapping, from its beginning to its end ---------------- */
+
+/* A range for as long as it was mapped in one way: an address range, a time
+ * range, which is alive at t when from <= t and t < until or `last`.  What is
+ * protected otherwise or moved ends, and begins anew.  When a part of a mapping
+ * ends, the part is a life, and the rest lives on: lives never overlap.  What
+ * only the last look shows (a stack has grown) has no time, and is `last`. */
+struct ledger_life {
+	uint64_t start, end;
+	uint64_t from, until;             /* ns since the run began */
+	int last;                         /* until the end of the run */
+	uint64_t offset;                  /* of `start` in its file */
+	const struct ledger_event *event; /* who made it; NULL: the kernel */
+	const char *kind, *owner; /* as rows have them; owner "goload": its own */
+	struct ledger_site site;  /* who made it; address 0: not known */
+	const char *path;         /* of its file, or NULL */
+	uint32_t flags;           /* MAP_* */
+	uint8_t prot;             /* PROT_READ, _WRITE, _EXEC */
+	uint64_t resident;        /* at the last look; 0 unless `last` */
+};
+
+struct ledger_lives {
+	struct ledger_life *life; /* by `from`, then by `start` */
+	size_t count;
+	char **word; /* kinds and paths that only this run has */
+	size_t word_count;
+};
+
+/* The lives of the last moment are the pieces of the ledger's rows: their sizes
+ * and resident bytes, by kind and owner, add up to those of the rows.  Names as
+ * for ledger_build().  NULL only when memory is short. */
+struct ledger_lives *ledger_lives(const struct ledger *ledger,
+                                  ledger_namer *namer, void *context);
+void ledger_lives_free(struct ledger_lives *lives);
+
+/* When VmSize was at its largest, for the first time.  Calls of one nanosecond
+ * count together: it may be less than peak_vm_size. */
+uint64_t ledger_lives_peak(const struct ledger *ledger,
+                           const struct ledger_lives *lives);
 
 #endif

@@ -106,7 +106,7 @@ const struct name *names_get(struct names *names, uint64_t address)
 		.until = there.until,
 	};
 	if (!ask(names, name, &there))
-		name->place = (struct ledger_place){ 0 };
+		name->place = (struct ledger_place){ .module = there.module };
 	kinds_tell(name);
 	tell_inlined(names, name);
 	return name;

@@ -66,6 +66,20 @@ void replay_doubt(struct replay *replay, struct span span, enum doubt why,
 				  });
 }
 
+/* What changes from now on changes at this moment: as trend.c has it. */
+static void set_clock(struct replay *replay, uint64_t tsc)
+{
+	uint64_t t;
+
+	if (!replay->space.ended)
+		return;
+	t = ledger_time(replay->run, tsc);
+	if (t > replay->trend.duration)
+		t = replay->trend.duration;
+	if (t > replay->space.now)
+		replay->space.now = t;
+}
+
 static void note(struct replay *replay, uint64_t tsc)
 {
 	const struct space *space = &replay->space;
@@ -95,6 +109,8 @@ static void step_begin(struct replay *replay, const struct ledger_event *from)
 	entered = race_enter(replay, &call);
 	if (!entered)
 		return;
+	set_clock(replay, from->event->tsc);
+	replay->order = from->event->ticket;
 	call_begin(replay, entered);
 	note(replay, from->event->tsc);
 }
@@ -103,8 +119,10 @@ static void step_begin(struct replay *replay, const struct ledger_event *from)
 static void step_end(struct replay *replay, const struct ledger_event *from)
 {
 	const struct trace_event *event = from->event;
+	uint64_t tsc = event->tsc_after ? event->tsc_after : event->tsc;
 	struct call alone, *call = NULL;
 
+	set_clock(replay, tsc);
 	if (has_two_parts(event))
 		call = race_find(replay, from);
 	if (!call) {
@@ -120,19 +138,21 @@ static void step_end(struct replay *replay, const struct ledger_event *from)
 	if (!call->over ||
 	    !call->used) /* an unmapping call stays for a while */
 		race_leave(call);
-	note(replay, event->tsc_after ? event->tsc_after : event->tsc);
+	note(replay, tsc);
 }
 
 static void step(struct replay *replay, const struct ledger_event *from)
 {
 	const struct trace_event *event = from->event;
 
+	replay->order = ledger_order(event);
 	reach(replay, call_shape(event) != CALL_UNMAPS && event->tsc_after
 	                      ? event->tsc_after
 	                      : event->tsc);
 	switch (event->call) {
 	case TRACE_MAPPED:
 	case TRACE_BOOTED:
+		set_clock(replay, from->event->tsc);
 		call_fact(replay, from);
 		note(replay, from->event->tsc);
 		break;
@@ -234,16 +254,13 @@ int replay_failed(const struct replay *replay)
 	       replay->given.failed || replay->returned.failed;
 }
 
-int replay_shots(struct replay *replay, const struct ledger_run *run,
-                 struct shots *shots)
+/* With what `replay` says already of who watches. */
+static int run_all(struct replay *replay, const struct ledger_run *run)
 {
 	struct vector begins = { 0 };
 
-	*replay = (struct replay){
-		.run = run,
-		.page = run->page_size,
-		.shots = shots,
-	};
+	replay->run = run;
+	replay->page = run->page_size;
 	replay->last = last_look(run);
 	trend_init(&replay->trend, run);
 	replay->look = calloc(run->look_count + 1, sizeof(*replay->look));
@@ -254,12 +271,31 @@ int replay_shots(struct replay *replay, const struct ledger_run *run,
 	boot(replay);
 	merge(replay, &begins);
 	free(begins.item);
+	if (replay->space.ended)
+		replay->space.now = replay->trend.duration;
 	return !replay_failed(replay);
 }
 
 int replay_run(struct replay *replay, const struct ledger_run *run)
 {
-	return replay_shots(replay, run, NULL);
+	*replay = (struct replay){ 0 };
+	return run_all(replay, run);
+}
+
+int replay_shots(struct replay *replay, const struct ledger_run *run,
+                 struct shots *shots)
+{
+	*replay = (struct replay){ .shots = shots };
+	return run_all(replay, run);
+}
+
+int replay_watched(struct replay *replay, const struct ledger_run *run,
+                   space_ended *ended, void *context)
+{
+	*replay = (struct replay){
+		.space = { .ended = ended, .context = context },
+	};
+	return run_all(replay, run);
 }
 
 void replay_free(struct replay *replay)

@@ -298,7 +298,7 @@ static void add_target(struct build *build, size_t index)
 	add_name(build, item, &claim);
 }
 
-static const char *own_kind(unsigned what)
+const char *rows_own_kind(unsigned what)
 {
 	switch (what) {
 	case TRACE_WHAT_STUBS:
@@ -314,7 +314,7 @@ static const char *own_kind(unsigned what)
 
 static void add_own(struct build *build, const struct item *item)
 {
-	const char *kind = own_kind(item->piece.what);
+	const char *kind = rows_own_kind(item->piece.what);
 	struct ledger_own *own = build->own.item;
 	size_t i = 0;
 

@@ -253,7 +253,7 @@ static struct space_at cut(struct space *space, uint64_t address)
 	return insert(space, at, &upper);
 }
 
-static int joins(const struct space_piece *a, const struct space_piece *b)
+int space_joins(const struct space_piece *a, const struct space_piece *b)
 {
 	return a->end == b->start && a->event == b->event &&
 	       a->prot == b->prot && a->what == b->what &&
@@ -282,7 +282,8 @@ static void join(struct space *space, struct space_at at, uint64_t end)
 
 		if (!follower || follower->start > end)
 			return;
-		if (!joins(piece, follower)) {
+		if (piece->born != follower->born ||
+		    !space_joins(piece, follower)) {
 			at = next;
 			continue;
 		}
@@ -290,6 +291,12 @@ static void join(struct space *space, struct space_at at, uint64_t end)
 		erase(space, next, space_next(space, next));
 		at = space_seek(space, start); /* chunks may have merged */
 	}
+}
+
+static void tell_end(const struct space *space, const struct space_piece *piece)
+{
+	if (space->ended)
+		space->ended(space->context, piece);
 }
 
 void space_unmap(struct space *space, uint64_t start, uint64_t end)
@@ -304,6 +311,7 @@ void space_unmap(struct space *space, uint64_t start, uint64_t end)
 	if (space->failed)
 		return;
 	while ((piece = space_get(space, to)) && piece->start < end) {
+		tell_end(space, piece);
 		*total(space, piece) -= space_size(piece);
 		to = space_next(space, to);
 	}
@@ -313,12 +321,15 @@ void space_unmap(struct space *space, uint64_t start, uint64_t end)
 
 void space_map(struct space *space, const struct space_piece *piece)
 {
+	struct space_piece born = *piece;
+
 	if (piece->start >= piece->end)
 		return;
 	space_unmap(space, piece->start, piece->end);
 	if (space->failed)
 		return;
-	insert(space, space_seek(space, piece->start), piece);
+	born.born = space->now;
+	insert(space, space_seek(space, piece->start), &born);
 	if (space->failed)
 		return;
 	*total(space, piece) += space_size(piece);
@@ -341,8 +352,12 @@ void space_protect(struct space *space, uint64_t start, uint64_t end,
 	for (struct space_at at = from;
 	     (piece = space_get(space, at)) && piece->start < end;
 	     at = space_next(space, at)) {
+		if (piece->prot == prot)
+			continue;
+		tell_end(space, piece);
 		*total(space, piece) -= space_size(piece);
 		piece->prot = prot;
+		piece->born = space->now;
 		*total(space, piece) += space_size(piece);
 	}
 	join(space, from, end);

@@ -32,6 +32,7 @@ enum space_what {
 struct space_piece {
 	uint64_t start, end;
 	uint64_t offset;                  /* of `start` in what backs it */
+	uint64_t born;                    /* space.now of that moment */
 	const struct ledger_event *event; /* who made it, or NULL */
 	uint32_t flags;                   /* MAP_* */
 	uint8_t prot;                     /* PROT_READ, _WRITE, _EXEC */
@@ -39,6 +40,10 @@ struct space_piece {
 };
 
 struct space_chunk;
+
+/* A piece, or a part of one, has just ended: what it was.  The space is not to
+ * be looked at meanwhile. */
+typedef void space_ended(void *context, const struct space_piece *piece);
 
 struct space_slot {
 	uint64_t start; /* of the chunk's first piece */
@@ -51,6 +56,9 @@ struct space {
 	uint64_t reserved;  /* of pieces that are not goload's: PROT_NONE */
 	uint64_t committed; /* and all others */
 	uint64_t own;       /* of goload's */
+	uint64_t now;       /* the caller's clock, or 0 */
+	space_ended *ended; /* who wants to know, or NULL */
+	void *context;
 	int failed;
 };
 
@@ -78,9 +86,15 @@ struct space_piece *space_get(const struct space *space, struct space_at at);
 /* The piece that holds `address`, or NULL. */
 struct space_piece *space_find(const struct space *space, uint64_t address);
 
-/* Places `piece`; what was in its range is gone. */
+/* Are they neighbours and one thing, whenever each was born? */
+int space_joins(const struct space_piece *a, const struct space_piece *b);
+
+/* Places `piece`, born now; what was in its range is gone.  What is left of a
+ * piece that is cut goes on as it was born. */
 void space_map(struct space *space, const struct space_piece *piece);
 void space_unmap(struct space *space, uint64_t start, uint64_t end);
+
+/* What was not protected so ends, and is born anew. */
 void space_protect(struct space *space, uint64_t start, uint64_t end,
 		   unsigned prot);
 
