@@ -26,6 +26,19 @@
 	"  resident        ▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▇      2.0 MiB\n" \
 	"             0 s                   0.10 s\n"
 
+#define GOLDEN_EXACT \
+	"                            reserved         committed          resident   claimed by\n" \
+	"  heap                    62,914,560         4,194,304         2,097,152   main.handle main.go:10, + 1 more\n" \
+	"  text                             -           409,600                 -   ./http\n" \
+	"  bss                              -           204,800                 -   ./http\n" \
+	"  stack                            -           135,168                 -   kernel\n" \
+	"  total                   62,914,560         4,943,872         2,097,152\n" \
+	"  goload itself                    -            65,536                 -   ring\n" \
+	"  unexplained   0\n"
+
+#define GOLDEN_EXACT_CHART \
+	"  committed  ▂▂▂▂▂▂▂▂▂▂▂▂▂▂▂▂▇▇▇▇▇▇▇▇▇▇▇▇          4,943,872\n"
+
 #define GOLDEN_JSON \
 	"{\n" \
 	"  \"schema\": \"goload/1\",\n" \

@@ -343,6 +343,29 @@ Test(compare, sends_no_control_codes_of_others_to_the_terminal)
 	expect_part(text_of(&a, &b, NULL), "\"./a\\u001b[2J\"");
 }
 
+Test(compare, cuts_what_is_behind_the_numbers_to_the_width)
+{
+	const struct report_style narrow = { .width = 86 };
+	struct side a, b;
+
+	servers(&a, &b);
+	expect_part(text_of(&a, &b, &narrow), "   libc, 4 x 64 MiB\n");
+	expect_part(text_of(&a, &b, &narrow), "   libc.so.6, 1 ma…\n");
+}
+
+Test(compare, has_the_bytes_of_its_table_on_request)
+{
+	const struct report_style exact = { .exact = 1 };
+	struct side a, b;
+
+	servers(&a, &b);
+	expect_part(text_of(&a, &b, &exact),
+	            "  text                               409,600"
+	            "             405,504              -4,096   program\n"
+	            "  no difference, 2 rows           67,244,032"
+	            "          67,244,032                   -\n");
+}
+
 Test(compare, is_coloured_on_request_only)
 {
 	const struct report_style coloured = { .colour = 1 };

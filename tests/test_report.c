@@ -106,6 +106,29 @@ Test(report, is_plain_ascii_on_request)
 	done(&run, ledger);
 }
 
+Test(report, has_the_bytes_of_its_table_on_request)
+{
+	const struct report_style style = { .exact = 1 };
+	struct run run;
+	struct ledger *ledger = small_run(&run);
+
+	expect_part(text_of(ledger, &style), GOLDEN_EXACT);
+	expect_part(text_of(ledger, &style), GOLDEN_EXACT_CHART);
+	done(&run, ledger);
+}
+
+Test(report, cuts_what_is_behind_the_numbers_to_the_width)
+{
+	const struct report_style style = { .width = 70 };
+	struct run run;
+	struct ledger *ledger = small_run(&run);
+
+	expect_part(text_of(ledger, &style), "   main.handle…\n");
+	ledger->own[0].kind = "ring and more";
+	expect_part(text_of(ledger, &style), "   ring and mo…\n");
+	done(&run, ledger);
+}
+
 Test(report, lists_what_is_unexplained)
 {
 	const struct report_style style = { .colour = 1 };

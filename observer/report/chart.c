@@ -73,15 +73,17 @@ static void print_cells(FILE *out, const uint64_t *cells, int ascii)
 }
 
 static void print_line(FILE *out, const struct ledger *ledger,
-                       const struct line *line, int ascii, int indent)
+                       const struct line *line,
+                       const struct report_style *style, int indent)
 {
 	uint64_t cells[CELLS];
 	char size[UNITS_TEXT];
 
 	fill(ledger, line->offset, cells);
 	fprintf(out, "%*s%-*s", indent, "", LABEL, line->label);
-	print_cells(out, cells, ascii);
-	fprintf(out, "  %11s\n", report_size(size, line->end, 0));
+	print_cells(out, cells, style->ascii);
+	fprintf(out, " %*s\n", report_cell_width(style),
+	        report_cell(style, size, line->end, 0));
 }
 
 void chart_print(FILE *out, const struct ledger *ledger,
@@ -98,7 +100,7 @@ void chart_print(FILE *out, const struct ledger *ledger,
 	char time[UNITS_TEXT];
 
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
-		print_line(out, ledger, &lines[i], style->ascii, indent);
+		print_line(out, ledger, &lines[i], style, indent);
 	fprintf(out, "%*s%-*s0 s%*s\n", indent, "", LABEL, "", CELLS - 3,
 	        units_time(time, ledger->duration));
 }

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NUMBER 14 /* columns of a size */
 #define ALWAYS 14 /* rows that are shown however small their difference */
 #define TELL   4  /* rows that the sentence names */
 #define WIDTH  92 /* of the sentence where the terminal is wider */
@@ -294,17 +293,26 @@ static void print_programs(const struct screen *screen,
 }
 
 /* "+256.0 MiB", "-4 KiB", "-" for no difference */
-static const char *signed_size(char text[static UNITS_TEXT + 1], int64_t bytes)
+static const char *signed_size(const struct report_style *style,
+                               char text[static UNITS_TEXT + 1], int64_t bytes)
 {
 	char size[UNITS_TEXT];
 
 	if (bytes == 0)
 		return "-";
 	snprintf(text, UNITS_TEXT + 1, "%c%s", bytes > 0 ? '+' : '-',
-	         report_size(size,
+	         report_cell(style, size,
 	                     bytes > 0 ? (uint64_t)bytes : -(uint64_t)bytes,
 	                     0));
 	return text;
+}
+
+/* In a sentence. */
+static const char *signed_words(char text[static UNITS_TEXT + 1], int64_t bytes)
+{
+	static const struct report_style rounded;
+
+	return signed_size(&rounded, text, bytes);
 }
 
 /* The few rows that make the most of it, and the sum of all others. */
@@ -323,14 +331,14 @@ static void tell_rows(FILE *out, const struct comparison *both, int64_t rest)
 		if (told == TELL && differ > TELL + 1)
 			break;
 		fprintf(out, "%s%s ", told ? ", " : ": ",
-		        signed_size(text, own));
+		        signed_words(text, own));
 		units_print(out, both->pair[i].kind);
 		rest -= own;
 		told++;
 	}
 	if (told < differ)
 		fprintf(out, ", %s in %zu other rows",
-		        rest ? signed_size(text, rest) : "0", differ - told);
+		        rest ? signed_words(text, rest) : "0", differ - told);
 	fputs(".", out);
 }
 
@@ -399,26 +407,49 @@ static int label_width(const struct comparison *both)
 	return width;
 }
 
+static int number_width(const struct screen *screen)
+{
+	return report_cell_width(screen->style) + 2; /* a sign, too */
+}
+
 static void print_values(const struct screen *screen, int width,
                          const char *label, const uint64_t value[SIDES])
 {
+	int number = number_width(screen);
 	char text[UNITS_TEXT + 1];
 
 	fprintf(screen->out, "%*s", SCREEN_INDENT, "");
 	units_print(screen->out, label);
 	fprintf(screen->out, "%*s", width - columns_of(label), "");
 	for (int side = A; side < SIDES; side++)
-		fprintf(screen->out, "%*s", NUMBER,
-		        report_size(text, value[side], 1));
-	fprintf(screen->out, "%*s", NUMBER,
-	        signed_size(text, difference(value)));
+		fprintf(screen->out, "%*s", number,
+		        report_cell(screen->style, text, value[side], 1));
+	fprintf(screen->out, "%*s", number,
+	        signed_size(screen->style, text, difference(value)));
+}
+
+/* What stands behind the numbers; never longer than the line. */
+static void print_remark(const struct screen *screen, int width,
+                         const struct pair *pair)
+{
+	int room = screen->style->width - SCREEN_INDENT - width -
+	           SIDES * number_width(screen) - number_width(screen) - 4;
+	char text[WHY], *remark = NULL;
+	const char *reason = why(pair, text);
+
+	if (asprintf(&remark, "%s%s%s", pair->owner, reason ? ", " : "",
+	             reason ? reason : "") < 0)
+		return;
+	fputs("   ", screen->out);
+	table_print_cut(screen->out, remark,
+	                screen->style->width > 0 && room > 8 ? room : 4096,
+	                screen->style->ascii);
+	free(remark);
 }
 
 static void print_pair(const struct screen *screen, int width,
                        const struct pair *pair)
 {
-	char text[WHY];
-	const char *reason = why(pair, text);
 	int wrong = strcmp(pair->kind, "unexplained") == 0 && pair->last;
 
 	if (wrong)
@@ -426,12 +457,8 @@ static void print_pair(const struct screen *screen, int width,
 	print_values(screen, width, pair->kind, pair->bytes);
 	if (wrong)
 		screen_colour(screen, "0");
-	if (!pair->last) {
-		fputs("   ", screen->out);
-		units_print(screen->out, pair->owner);
-		if (reason)
-			fprintf(screen->out, ", %s", reason);
-	}
+	if (!pair->last)
+		print_remark(screen, width, pair);
 	putc('\n', screen->out);
 }
 
@@ -514,8 +541,8 @@ int report_compare_text(FILE *out, const struct ledger *a,
                         const struct report_style *style)
 {
 	const struct screen screen = { .out = out, .style = style };
+	int width, number = number_width(&screen);
 	struct comparison both;
-	int width;
 
 	if (!join(&both, a, b))
 		return 0;
@@ -524,7 +551,7 @@ int report_compare_text(FILE *out, const struct ledger *a,
 	print_sentence(&screen, &both);
 	screen_colour(&screen, "2");
 	fprintf(out, "%*s%*s%*s%*s   owner\n", SCREEN_INDENT + width, "",
-	        NUMBER, "A", NUMBER, "B", NUMBER, "difference");
+	        number, "A", number, "B", number, "difference");
 	screen_colour(&screen, "0");
 	print_pairs(&screen, &both, width);
 	print_totals(&screen, &both, width);

@@ -9,7 +9,9 @@
  *   net.c    whose calls the net carried
  *   json.c   the document
  *   why.c    the stacks behind a row
+ *   map.h    the address space at a moment: map.c, address.c, listing.c
  *   compare.c  two ledgers side by side: screen and document
+ *   html.h   the page, and its files
  *   units.c  sizes, counts, durations and signals in words
  */
 #ifndef OBSERVER_REPORT_INTERNAL_H
@@ -37,6 +39,15 @@ void units_print(FILE *out, const char *text);
 const char *units_base_name(const char *path);
 
 const char *report_linkage(const struct ledger *ledger); /* "static-pie" */
+
+/* Bytes of the UTF-8 character at `text`, which is no ASCII; 0 when it is none.
+ */
+int utf8_size(const unsigned char *text);
+
+#define MEMSTATS_NUMBERS 14
+
+const char *memstats_name(size_t i); /* "heap_inuse" */
+uint64_t memstats_number(const struct file_memstats *stats, size_t i);
 
 struct screen {
 	FILE *out;
@@ -104,6 +115,12 @@ struct facts {
 };
 
 struct facts facts_of(const struct ledger *ledger);
+
+/* Never longer than the line: cut by columns, not by bytes. */
+void table_print_cut(FILE *out, const char *text, int room, int ascii);
+
+/* A frame of a stack: a line. */
+void why_print_frame(FILE *out, const struct ledger_frame *frame);
 
 void table_print(const struct screen *screen);
 void net_print(const struct screen *screen);

@@ -39,8 +39,7 @@ static void close_level(struct writer *writer, char bracket)
 	writer->first = 0;
 }
 
-/* Bytes of the UTF-8 character at `text`, 0 when it is none. */
-static int utf8_size(const unsigned char *text)
+int utf8_size(const unsigned char *text)
 {
 	int size = *text < 0xc2   ? 0
 	           : *text < 0xe0 ? 2
@@ -400,7 +399,14 @@ static const struct {
 
 #define MEMSTATS (sizeof(memstats) / sizeof(*memstats))
 
-static uint64_t memstats_number(const struct file_memstats *stats, size_t i)
+_Static_assert(MEMSTATS == MEMSTATS_NUMBERS, "a name for each number");
+
+const char *memstats_name(size_t i)
+{
+	return memstats[i].name;
+}
+
+uint64_t memstats_number(const struct file_memstats *stats, size_t i)
 {
 	return *(const uint64_t *)((const char *)stats + memstats[i].at);
 }

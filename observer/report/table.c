@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NUMBER 12 /* columns of a size */
 #define ALWAYS 14 /* rows that are shown however small */
 
 #define NAMED  3  /* kinds that MemStats does not count */
@@ -110,8 +109,7 @@ static void write_claimer(FILE *out, const struct ledger *ledger,
 		fputs(row->owner, out);
 }
 
-/* Never longer than the line: cut by columns, not by bytes. */
-static void print_cut(FILE *out, const char *text, int room, int ascii)
+void table_print_cut(FILE *out, const char *text, int room, int ascii)
 {
 	if (columns_of(text) <= room) {
 		units_print(out, text);
@@ -131,11 +129,11 @@ static void print_remark(const struct screen *screen, const char *text)
 {
 	int width = screen->style->width;
 	int room = width - SCREEN_INDENT - label_width(screen->ledger) -
-	           3 * NUMBER - 4;
+	           3 * report_cell_width(screen->style) - 4;
 
 	fputs("   ", screen->out);
-	print_cut(screen->out, text, width > 0 && room > 8 ? room : 4096,
-	          screen->style->ascii);
+	table_print_cut(screen->out, text, width > 0 && room > 8 ? room : 4096,
+	                screen->style->ascii);
 }
 
 static void print_claimer(const struct screen *screen,
@@ -161,8 +159,8 @@ static void print_sizes(const struct screen *screen, const char *label,
 	fprintf(screen->out, "%*s", SCREEN_INDENT, "");
 	print_label(screen, label);
 	for (int i = 0; i < 3; i++)
-		fprintf(screen->out, "%*s", NUMBER,
-		        report_size(text, sizes[i], 1));
+		fprintf(screen->out, "%*s", report_cell_width(screen->style),
+		        report_cell(screen->style, text, sizes[i], 1));
 }
 
 static void print_row(const struct screen *screen, const struct ledger_row *row)
@@ -215,12 +213,20 @@ static void print_own(const struct screen *screen)
 	const struct ledger *ledger = screen->ledger;
 	const uint64_t sizes[3] = { 0, ledger->goload,
 		                    ledger->goload_resident };
+	char *text = NULL;
+	size_t size;
+	FILE *words = open_memstream(&text, &size);
 
-	print_sizes(screen, "goload itself", sizes);
+	if (!words)
+		return;
 	for (size_t i = 0; i < ledger->own_count; i++)
-		fprintf(screen->out, "%s%s", i ? ", " : "   ",
-		        ledger->own[i].kind);
-	putc('\n', screen->out);
+		fprintf(words, "%s%s", i ? ", " : "", ledger->own[i].kind);
+	if (fclose(words) == 0) {
+		print_sizes(screen, "goload itself", sizes);
+		print_remark(screen, text);
+		putc('\n', screen->out);
+	}
+	free(text);
 }
 
 /* What the Go runtime itself would say, and what it leaves out. */
@@ -262,8 +268,9 @@ static void print_unexplained(const struct screen *screen)
 	fprintf(screen->out, "%*sunexplained   ", SCREEN_INDENT, "");
 	if (ledger->unexplained)
 		screen_colour(screen, "1;31");
-	fputs(ledger->checked ? report_size(text, ledger->unexplained, 0)
-	                      : "not checked",
+	fputs(ledger->checked
+	              ? report_cell(screen->style, text, ledger->unexplained, 0)
+	              : "not checked",
 	      screen->out);
 	if (ledger->unexplained)
 		screen_colour(screen, "0");
@@ -275,11 +282,12 @@ void table_print(const struct screen *screen)
 	const struct ledger *ledger = screen->ledger;
 	const uint64_t total[3] = { ledger->reserved, ledger->committed,
 		                    ledger->resident };
+	int number = report_cell_width(screen->style);
 
 	screen_colour(screen, "2");
 	fprintf(screen->out, "%*s%*s%*s%*s   claimed by\n",
-	        SCREEN_INDENT + label_width(screen->ledger), "", NUMBER,
-	        "reserved", NUMBER, "committed", NUMBER, "resident");
+	        SCREEN_INDENT + label_width(screen->ledger), "", number,
+	        "reserved", number, "committed", number, "resident");
 	screen_colour(screen, "0");
 	print_rows(screen);
 	screen_colour(screen, "1");

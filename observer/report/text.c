@@ -98,7 +98,8 @@ static void print_headline(const struct screen *screen)
 
 /* ---- the explanation ---------------------------------------------------- */
 
-static void print_ranges(FILE *out, const struct ledger *ledger)
+static void print_ranges(FILE *out, const struct ledger *ledger,
+                         const struct report_style *style)
 {
 	char text[UNITS_TEXT];
 
@@ -112,7 +113,7 @@ static void print_ranges(FILE *out, const struct ledger *ledger)
 		}
 		fprintf(out, "    %012" PRIx64 "-%012" PRIx64 "  %s%s\n",
 		        range->start, range->end,
-		        report_size(text, range->end - range->start, 0),
+		        report_cell(style, text, range->end - range->start, 0),
 		        range->phantom ? ", not in the kernel's map" : "");
 	}
 }
@@ -136,7 +137,7 @@ static void print_explanation(const struct screen *screen)
 		units_wrap(screen->out, text, SCREEN_INDENT,
 		           width > 0 && width < WIDTH ? width : WIDTH);
 	free(text);
-	print_ranges(screen->out, screen->ledger);
+	print_ranges(screen->out, screen->ledger, screen->style);
 	putc('\n', screen->out);
 }
 

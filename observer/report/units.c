@@ -73,6 +73,19 @@ const char *report_size(char *text, uint64_t bytes, int dash)
 	return with_commas(text);
 }
 
+const char *report_cell(const struct report_style *style, char *text,
+                        uint64_t bytes, int dash)
+{
+	if (!style->exact || bytes == 0)
+		return report_size(text, bytes, dash);
+	return units_count(text, bytes);
+}
+
+int report_cell_width(const struct report_style *style)
+{
+	return style->exact ? 18 : 12;
+}
+
 const char *units_time(char *text, uint64_t ns)
 {
 	double seconds = (double)ns / 1e9;

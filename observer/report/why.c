@@ -15,15 +15,19 @@ static void print_count(FILE *out, uint64_t count, const char *what)
 	        count == 1 ? "" : "s");
 }
 
-static void print_sizes(FILE *out, uint64_t reserved, uint64_t committed)
+static void print_sizes(const struct screen *screen, uint64_t reserved,
+                        uint64_t committed)
 {
+	const struct report_style *style = screen->style;
+	FILE *out = screen->out;
 	char text[UNITS_TEXT];
 
 	if (reserved)
-		fprintf(out, "%s reserved", report_size(text, reserved, 0));
+		fprintf(out, "%s reserved",
+		        report_cell(style, text, reserved, 0));
 	if (committed)
 		fprintf(out, "%s%s committed", reserved ? ", " : "",
-		        report_size(text, committed, 0));
+		        report_cell(style, text, committed, 0));
 	fputs(", ", out);
 }
 
@@ -38,14 +42,14 @@ static void print_row(const struct screen *screen, const struct ledger_row *row,
 	fputs(", ", out);
 	units_print(out, row->owner);
 	fputs(": ", out);
-	print_sizes(out, row->reserved, row->committed);
+	print_sizes(screen, row->reserved, row->committed);
 	print_count(out, row->mappings, "mapping");
 	fputs("; ", out);
 	print_count(out, why->stack_count, "stack");
 	fputs("\n\n", out);
 }
 
-static void print_frame(FILE *out, const struct ledger_frame *frame)
+void why_print_frame(FILE *out, const struct ledger_frame *frame)
 {
 	const struct ledger_place *place = &frame->place;
 
@@ -74,7 +78,7 @@ static void print_stack(const struct screen *screen,
 
 	fprintf(out, "%*s", SCREEN_INDENT, "");
 	screen_colour(screen, "1");
-	print_sizes(out, stack->reserved, stack->committed);
+	print_sizes(screen, stack->reserved, stack->committed);
 	print_count(out, stack->mappings, "mapping");
 	fputs(" ", out);
 	screen_colour(screen, "0");
@@ -87,15 +91,17 @@ static void print_stack(const struct screen *screen,
 	}
 	putc('\n', out);
 	for (size_t i = 0; i < stack->frame_count; i++)
-		print_frame(out, &stack->frame[i]);
+		why_print_frame(out, &stack->frame[i]);
 	if (stack->cut)
 		fprintf(out, "%*s... (the stack was cut here)\n",
 		        3 * SCREEN_INDENT, "");
 	putc('\n', out);
 }
 
-static void print_rest(FILE *out, const struct ledger_why *why)
+static void print_rest(const struct screen *screen,
+                       const struct ledger_why *why)
 {
+	FILE *out = screen->out;
 	uint64_t reserved = 0, committed = 0, mappings = 0;
 
 	if (why->stack_count <= STACKS)
@@ -107,7 +113,7 @@ static void print_rest(FILE *out, const struct ledger_why *why)
 	}
 	fprintf(out, "%*s%zu more: ", SCREEN_INDENT, "",
 	        why->stack_count - STACKS);
-	print_sizes(out, reserved, committed);
+	print_sizes(screen, reserved, committed);
 	print_count(out, mappings, "mapping");
 	fputs("\n\n", out);
 }
@@ -120,5 +126,5 @@ void report_why(FILE *out, const struct ledger_row *row,
 	print_row(&screen, row, why);
 	for (size_t i = 0; i < why->stack_count && i < STACKS; i++)
 		print_stack(&screen, &why->stack[i]);
-	print_rest(out, why);
+	print_rest(&screen, why);
 }
