@@ -300,8 +300,8 @@ kept()
 	[ "$(cat "$things/exists")" = precious ]
 }
 fact 'it is kept as it was' kept
-fact 'a run file in a directory that is missing' \
-	output_refused "$things/nowhere/run"
+fact 'a run file in a directory that cannot be made' \
+	output_refused "$things/exists/nowhere/run"
 fact 'a run file that is a directory' output_refused "$things"
 fact 'a run file with an empty name' output_refused ''
 if [ "$root" ] && as_nobody true 2>/dev/null; then

@@ -6,9 +6,11 @@
 # gone when it may have but one.
 #
 #   GOLOAD=./goload tests/demo.sh SERVER [LINKED]
+#
+# PAGE=FILE: the first ledger is written there too, as a page to look at.
 . "$(dirname "$0")/serve.sh"
 
-: "${GOLOAD:=./goload}"
+: "${GOLOAD:=./goload}" "${PAGE:=}"
 server=${1:?Usage: tests/demo.sh SERVER [LINKED]}
 linked=${2-}
 requests=100
@@ -75,6 +77,9 @@ cat "$tmp/out" "$tmp/err"
 grep -qiE 'unexplained +0( |$)|nothing is unexplained' "$tmp/err" ||
 	die "the ledger does not close"
 recorded static "$server"
+[ -z "$PAGE" ] ||
+	"$GOLOAD" report "$tmp/static.run" --format html -o "$PAGE" ||
+	die "there is no page"
 
 if [ -n "$linked" ]; then
 	recorded libc "$linked"
@@ -96,4 +101,5 @@ if [ -n "$linked" ]; then
 	echo "MALLOC_ARENA_MAX=1: no malloc arena, $(with_commas "$fewer") bytes."
 	echo
 fi
+[ -z "$PAGE" ] || echo "The first ledger, over time and to click through: $PAGE"
 echo "demo: $requests requests answered by each server, nothing unexplained"

@@ -36,6 +36,7 @@ public()
 	trace/*.h) true ;;           # the contract: each of its headers
 	loader/x86_64/*.h) true ;;   # the CPU's share of it
 	"$1/$1.h" | "observer/$1/$1.h") true ;;
+	observer/report/export/export.h | \
 	observer/symbol/unwind.h | observer/symbol/golayout.h | \
 		observer/symbol/memstats.h) true ;;
 	*) false ;;

@@ -4,12 +4,18 @@
  *
  *   main.c     which verb
  *   options.c  the options of each verb, their help and their parsing
+ *   pages.c    a program of the build: man pages and completions
  *   run.c      goload PROGRAM, goload record
  *   report.c   goload report
  *   compare.c  goload compare
  *   why.c      their option --why
+ *   export.c   goload export
  *   inspect.c  goload inspect
+ *   map.c      goload map
  *   names.c    names for a run's addresses, from its modules' files
+ *   environment.c  GOLOAD_OPTIONS, and what the program gets
+ *   output.c   where a verb prints to: file, terminal, pager
+ *   progress.c what takes its time
  *   fail.c     one line for each error, and the exit status
  */
 #ifndef OBSERVER_CLI_CLI_H
@@ -34,11 +40,31 @@ void cli_complain(const char *object, int error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 void cli_fail(int status, const char *object, int error, const char *format,
               ...) __attribute__((format(printf, 4, 5), noreturn));
+/* From now on they are of what `source` holds, or NULL. */
+void cli_complain_of(const char *source);
+/* From now on they go there: --log-file. */
+void cli_say_to(int fd);
 /* The same with "Try 'goload help VERB'." behind; status 125. */
 void cli_misused(const char *verb, const char *object, const char *what)
 	__attribute__((noreturn));
 
-/* options.c */
+/* options.c; an enum's words are in the order of the option's. */
+enum cli_color {
+	CLI_COLOR_AUTO,
+	CLI_COLOR_ALWAYS,
+	CLI_COLOR_NEVER,
+};
+
+enum cli_patch {
+	CLI_PATCH_ALL,
+	CLI_PATCH_NONE,
+};
+
+enum cli_net {
+	CLI_NET_ON,
+	CLI_NET_OFF,
+};
+
 /* Whether programs shall name their mappings (PR_SET_VMA_ANON_NAME). */
 enum cli_naming {
 	CLI_NAMES_AUTO, /* if they want to: told that the kernel can */
@@ -47,13 +73,25 @@ enum cli_naming {
 };
 
 struct cli_options {
-	const char *output;        /* -o */
-	bool quiet;                /* -q */
-	enum report_format format; /* --format */
-	const char *why;           /* --why */
-	uint32_t session;          /* --patch, --net: enum session_option */
-	enum cli_naming names;     /* --names */
-	char **operand;            /* what is behind the options */
+	const char *output; /* -o */
+	bool quiet;         /* -q */
+	const char *log;    /* --log-file */
+	int format;         /* --format: enum report_format; export: its word */
+	int metric;         /* --metric: enum export_metric */
+	bool redact;        /* --redact */
+	bool bytes;         /* --bytes */
+	int color;          /* --color: enum cli_color */
+	bool no_pager;      /* --no-pager */
+	const char *why;    /* --why */
+	int patch;          /* --patch: enum cli_patch */
+	int net;            /* --net: enum cli_net */
+	int names;          /* --names: enum cli_naming */
+	const char *at;     /* --at */
+	const char *addr;   /* --addr */
+	const char *pid;    /* --pid */
+	const char *maps;   /* --maps */
+	bool help, version;
+	char **operand; /* what is behind the options */
 	int operands;
 };
 
@@ -63,6 +101,8 @@ enum cli_verb {
 	CLI_REPORT,
 	CLI_COMPARE,
 	CLI_INSPECT,
+	CLI_MAP,
+	CLI_EXPORT,
 	CLI_HELP,
 	CLI_VERBS
 };
@@ -70,16 +110,25 @@ enum cli_verb {
 const char *cli_verb_name(enum cli_verb verb);
 /* The verb that `word` names, or CLI_VERBS. */
 enum cli_verb cli_verb_of(const char *word);
-/* argv[0] is the verb (or goload); ends the process when misused. */
+/* Adds to what *options says; argv[0] is the verb (or goload).  Ends the
+ * process when misused. */
 void cli_parse(enum cli_verb verb, int argc, char **argv,
                struct cli_options *options);
 void cli_help(enum cli_verb verb);
+
+/* environment.c */
+/* The options in GOLOAD_OPTIONS, to be called before cli_parse(). */
+void cli_parse_environment(enum cli_verb verb, struct cli_options *options);
+/* The environment without what is meant for goload. */
+char **cli_program_environment(void);
 
 /* the verbs */
 int cli_run(const struct cli_options *options, bool summary);
 int cli_report(const struct cli_options *options);
 int cli_compare(const struct cli_options *options);
 int cli_inspect(const struct cli_options *options);
+int cli_map_verb(const struct cli_options *options);
+int cli_export(const struct cli_options *options);
 
 /* names.c */
 struct cli_names;
@@ -88,22 +137,34 @@ void cli_names_close(struct cli_names *names);
 ledger_namer cli_name;
 
 /* report.c: a whole report of run file bytes, or the stacks behind the rows
- * that `why` names; false when they are none, or it names none. */
+ * that options->why names; false when they are none, or it names none. */
 bool cli_print(FILE *out, const char *object, const void *bytes, size_t size,
-               enum report_format format, const char *why);
-
-/* why.c */
-bool cli_print_why(FILE *out, const char *object, const struct ledger *ledger,
-                   const char *word, struct cli_names *names);
-
-/* What suits what `out` is; a file to write to (NULL or "-": standard output);
- * its end.  The last two end the process when it cannot be written. */
-struct report_style cli_style(FILE *out);
-FILE *cli_open_output(const char *path);
-void cli_close_output(FILE *out, const char *path);
-
+               const struct cli_options *options);
 /* A file in memory: NULL with errno set when it cannot be had; errno is 0 when
  * it is empty, or no regular file. */
 const void *cli_map(const char *path, size_t *size);
+
+/* why.c */
+bool cli_print_why(FILE *out, const char *object, const struct ledger *ledger,
+                   const char *word, struct cli_names *names,
+                   const struct report_style *style);
+
+/* output.c */
+/* Can it do more than print lines? */
+bool cli_is_terminal(int fd);
+/* What suits what `out` is, and what was asked for. */
+struct report_style cli_style(FILE *out, const struct cli_options *options);
+/* From now on a pager has what goes to standard output, if that is a terminal
+ * and text goes there; to be called when nothing is left to complain of. */
+void cli_page(const struct cli_options *options);
+/* A file to write to (NULL or "-": standard output), and its end; they end the
+ * process when it cannot be written. */
+FILE *cli_open_output(const char *path);
+void cli_close_output(FILE *out, const char *path);
+
+/* progress.c: "goload: OBJECT: WHAT, 4 s" from half a second on, where standard
+ * error is a terminal; complaints and cli_progress_end() take it away. */
+void cli_progress(const char *object, const char *what);
+void cli_progress_end(void);
 
 #endif

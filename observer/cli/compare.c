@@ -15,8 +15,10 @@ static void read_side(struct side *side, const char *path)
 {
 	enum file_error error = FILE_OK;
 	size_t size = 0;
-	const void *bytes = cli_map(path, &size);
+	const void *bytes;
 
+	cli_progress(path, "reading");
+	bytes = cli_map(path, &size);
 	if (!bytes && errno)
 		cli_fail(CLI_FAILED, path, errno, "cannot be read");
 	side->run = ledger_read(bytes, size, &error);
@@ -31,6 +33,7 @@ static void read_side(struct side *side, const char *path)
 	side->ledger = ledger_build(side->run, cli_name, side->names);
 	if (!side->ledger)
 		cli_fail(CLI_FAILED, path, ENOMEM, "cannot build the ledger");
+	cli_progress_end();
 }
 
 static void forget_side(struct side *side)
@@ -53,8 +56,9 @@ int cli_compare(const struct cli_options *options)
 		            "two files are compared");
 	read_side(&a, options->operand[0]);
 	read_side(&b, options->operand[1]);
+	cli_page(options);
 	out = cli_open_output(options->output);
-	style = cli_style(out);
+	style = cli_style(out, options);
 	done = options->format == REPORT_JSON
 	               ? report_compare_json(out, a.ledger, b.ledger)
 	               : report_compare_text(out, a.ledger, b.ledger, &style);

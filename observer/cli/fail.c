@@ -9,12 +9,28 @@
 
 #define LINE 8192
 
+static int said_to = STDERR_FILENO;
+
+static const char *read_from;
+
+void cli_complain_of(const char *source)
+{
+	read_from = source;
+}
+
+void cli_say_to(int fd)
+{
+	said_to = fd;
+}
+
 static void complain(const char *object, int error, const char *format,
                      va_list list, const char *hint)
 {
 	char line[LINE];
 	int at = snprintf(line, LINE, "goload: ");
 
+	if (read_from)
+		at += snprintf(line + at, LINE - at, "%s: ", read_from);
 	if (object)
 		at += snprintf(line + at, LINE - at, "%.4096s: ", object);
 	at += vsnprintf(line + at, LINE - at, format, list);
@@ -24,7 +40,8 @@ static void complain(const char *object, int error, const char *format,
 		at += snprintf(line + at, LINE - at, "\n%s", hint);
 	if (at >= LINE)
 		at = LINE - 1;
-	if (write(STDERR_FILENO, line, (size_t)at) < 0)
+	cli_progress_end();
+	if (write(said_to, line, (size_t)at) < 0)
 		return; /* nobody is listening */
 }
 

@@ -79,12 +79,43 @@ static const char *number_of(const struct trace_patch *patch, char *text,
 	return text;
 }
 
-static void print_text(const struct inspected *file)
+/* Names are the file's: what a terminal would act on is shown as '?'. */
+static const char *harmless(char *text)
+{
+	for (char *c = text; *c; c++)
+		if ((unsigned char)*c < 32 || *c == 127)
+			*c = '?';
+	return text;
+}
+
+static void print_sites(const struct inspected *file)
+{
+	for (size_t i = 0; i < file->sites.count; i++) {
+		const struct sites_site *site = &file->sites.site[i];
+		char where[256], number[16];
+
+		if (!sites_real(site->verdict))
+			continue;
+		place_of(file, site->patch.site, where, sizeof(where));
+		printf("0x%-16llx %6s %2u+2+%-2u %-40s %s\n",
+		       (unsigned long long)site->patch.site,
+		       number_of(&site->patch, number, sizeof(number)),
+		       site->patch.before, site->patch.after, harmless(where),
+		       sites_verdict_name(site->verdict));
+	}
+}
+
+static void print_text(const struct inspected *file,
+                       const struct report_style *style)
 {
 	const struct symbol_info *info = symbol_info(file->symbols);
+	const char *bold = style->colour ? "\033[1m" : "";
+	const char *dim = style->colour ? "\033[2m" : "";
+	const char *off = style->colour ? "\033[0m" : "";
 
-	printf("%s: %s%s%s%s\n", file->path, linkages[info->linkage],
-	       info->stripped ? ", stripped" : "", info->go_version ? ", " : "",
+	printf("%s%s%s: %s%s%s%s\n", bold, file->path, off,
+	       linkages[info->linkage], info->stripped ? ", stripped" : "",
+	       info->go_version ? ", " : "",
 	       info->go_version ? info->go_version : "");
 	if (info->interp)
 		printf("interpreter: %s\n", info->interp);
@@ -96,21 +127,9 @@ static void print_text(const struct inspected *file)
 		if (file->served[v])
 			printf("  %6zu  %s\n", file->served[v],
 			       sites_verdict_name(v));
-	printf("\n%-18s %6s %6s  %-40s %s\n", "address", "number", "bytes",
-	       "function", "served");
-	for (size_t i = 0; i < file->sites.count; i++) {
-		const struct sites_site *site = &file->sites.site[i];
-		char where[256], number[16];
-
-		if (!sites_real(site->verdict))
-			continue;
-		printf("0x%-16llx %6s %2u+2+%-2u %-40s %s\n",
-		       (unsigned long long)site->patch.site,
-		       number_of(&site->patch, number, sizeof(number)),
-		       site->patch.before, site->patch.after,
-		       place_of(file, site->patch.site, where, sizeof(where)),
-		       sites_verdict_name(site->verdict));
-	}
+	printf("\n%s%-18s %6s %6s  %-40s %s%s\n", dim, "address", "number",
+	       "bytes", "function", "served", off);
+	print_sites(file);
 }
 
 static void print_string(const char *s)
@@ -163,6 +182,7 @@ static void print_json(const struct inspected *file)
 int cli_inspect(const struct cli_options *options)
 {
 	struct inspected file = { .path = options->operand[0] };
+	struct report_style style;
 
 	if (options->operands > 1)
 		cli_misused("inspect", options->operand[1],
@@ -176,10 +196,13 @@ int cli_inspect(const struct cli_options *options)
 	if (!file.symbols)
 		cli_fail(CLI_CANNOT_LOAD, file.path, 0, "is not an ELF file");
 	find(&file);
+	cli_page(options);
+	style = cli_style(stdout, options);
 	if (options->format == REPORT_JSON)
 		print_json(&file);
 	else
-		print_text(&file);
+		print_text(&file, &style);
+	cli_close_output(stdout, NULL);
 	sites_free(&file.sites);
 	symbol_close(file.symbols);
 	return CLI_OK;

@@ -2,14 +2,8 @@
 #include "observer/cli/cli.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
-
-#ifndef PACKAGE_VERSION
-#define PACKAGE_VERSION "0"
-#endif
 
 static int help(int argc, char **argv)
 {
@@ -31,12 +25,14 @@ static enum cli_verb verb_of(int argc, char **argv)
 
 static int act(enum cli_verb verb, int argc, char **argv)
 {
-	struct cli_options options;
+	struct cli_options options = { 0 };
 
 	if (verb == CLI_HELP)
 		return help(argc, argv);
+	if (verb == CLI_RUN || verb == CLI_RECORD)
+		cli_parse_environment(verb, &options);
 	cli_parse(verb, argc, argv, &options);
-	if (!options.operands)
+	if (!options.operands && verb != CLI_MAP)
 		cli_misused(cli_verb_name(verb), NULL,
 		            verb == CLI_RUN || verb == CLI_RECORD
 		                    ? "no program given"
@@ -48,6 +44,10 @@ static int act(enum cli_verb verb, int argc, char **argv)
 		return cli_compare(&options);
 	case CLI_INSPECT:
 		return cli_inspect(&options);
+	case CLI_MAP:
+		return cli_map_verb(&options);
+	case CLI_EXPORT:
+		return cli_export(&options);
 	default:
 		return cli_run(&options, verb == CLI_RUN);
 	}
@@ -71,11 +71,6 @@ int main(int argc, char **argv)
 	enum cli_verb verb = verb_of(argc, argv);
 
 	hold_standard_places();
-
-	if (argc > 1 && strcmp(argv[1], "--version") == 0) {
-		printf("goload " PACKAGE_VERSION "\n");
-		return CLI_OK;
-	}
 	return verb == CLI_RUN ? act(verb, argc, argv)
 	                       : act(verb, argc - 1, argv + 1);
 }

@@ -1,132 +1,221 @@
 /*
- * options - one table of verbs and options; help and parsing both come from it.
+ * options - the tables of verbs and options, their help and their parsing.
  *
  * Where a program is run, options stop at its name: what is behind it is the
  * program's own.  Elsewhere they may stand anywhere.
  */
-#include "observer/cli/cli.h"
-
-#include "trace/session.h"
+#include "observer/cli/options.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum option {
-	OPTION_OUTPUT,
-	OPTION_QUIET,
-	OPTION_FORMAT,
-	OPTION_WHY,
-	OPTION_PATCH,
-	OPTION_NET,
-	OPTION_NAMES,
-	OPTION_HELP,
-	OPTIONS
-};
+#ifndef PACKAGE_VERSION
+#define PACKAGE_VERSION "0"
+#endif
 
-struct described {
-	const char *brief; /* "-o", or NULL */
-	const char *full;  /* "--output", or NULL */
-	const char *value; /* what it takes, or NULL */
-	const char *help;
-	unsigned verbs; /* bit per enum cli_verb */
-};
+#define WIDTH  79 /* of help */
+#define INDENT 27 /* of what an option does */
 
 #define IN(verb) (1u << (verb))
 #define RUNNING  (IN(CLI_RUN) | IN(CLI_RECORD))
+#define TABLES                                                                 \
+	(IN(CLI_REPORT) | IN(CLI_COMPARE) | IN(CLI_INSPECT) | IN(CLI_MAP))
+#define INTO(member) offsetof(struct cli_options, member)
 
-static const struct described options[OPTIONS] = {
-	[OPTION_OUTPUT] = { "-o", "--output", "FILE",
-	                    "keep the run in FILE (%p pid, %e program, %h host,"
-	                    " %t time); for report, compare: write there",
-	                    RUNNING | IN(CLI_REPORT) | IN(CLI_COMPARE) },
-	[OPTION_QUIET] = { "-q", "--quiet", NULL,
-	                   "say nothing when all is well", RUNNING },
-	[OPTION_FORMAT] = { NULL, "--format", "text|json", "how to print",
-	                    IN(CLI_REPORT) | IN(CLI_COMPARE) |
-	                            IN(CLI_INSPECT) },
-	[OPTION_WHY] = { NULL, "--why", "ROW",
-	                 "print the stacks behind a row (\"heap\"; its first "
-	                 "letters do) instead",
-	                 IN(CLI_RUN) | IN(CLI_REPORT) },
-	[OPTION_PATCH] = { NULL, "--patch", "all|none",
-	                   "patch syscall sites (all), or leave every call to "
-	                   "the net (slow, for tests)",
-	                   RUNNING },
-	[OPTION_NET] = { NULL, "--net", "on|off",
-	                 "catch the calls of sites that are not patched",
-	                 RUNNING },
-	[OPTION_NAMES] = { NULL, "--names", "auto|all|off",
-	                   "let programs name their mappings where the kernel "
-	                   "does not (auto); ask each Go program to (all)",
-	                   RUNNING },
-	[OPTION_HELP] = { "-h", "--help", NULL, "this text", ~0u },
+const struct cli_option_row cli_options[] = {
+	{ "-o", "--output", "FILE", INTO(output), RUNNING,
+	  "keep the run in FILE, which must not exist yet",
+	  "In its name %p stands for the process ID, %e for the name of the "
+	  "program, %h for the name of the host, %t for the seconds since 1970, "
+	  "%% for a percent sign." },
+	{ "-o", "--output", "FILE", INTO(output),
+	  IN(CLI_MAP) | IN(CLI_REPORT) | IN(CLI_COMPARE) | IN(CLI_EXPORT),
+	  "write to FILE instead of standard output", NULL },
+	{ "-q", "--quiet", NULL, INTO(quiet), RUNNING,
+	  "say nothing when all is well", NULL },
+	{ NULL, "--log-file", "FILE", INTO(log), RUNNING,
+	  "add what goload itself says to FILE, not to standard error",
+	  "The ledger is a part of that. In the name % has the same meanings as "
+	  "for --output." },
+	{ NULL, "--format", "text|json|html", INTO(format), IN(CLI_REPORT),
+	  "how to print",
+	  "html is a page to look at in a browser, in one file that needs no "
+	  "network: name it with --output." },
+	{ NULL, "--redact", NULL, INTO(redact), IN(CLI_REPORT),
+	  "leave arguments, paths, host and ids out of the page",
+	  "Names of functions stay. Libraries, files and names that the program "
+	  "gave to its mappings are numbered." },
+	{ NULL, "--format", "text|json", INTO(format),
+	  IN(CLI_COMPARE) | IN(CLI_INSPECT) | IN(CLI_MAP), "how to print",
+	  NULL },
+	{ NULL, "--format", "pprof|perfetto|folded|jsonl|sqlite|openmetrics",
+	  INTO(format), IN(CLI_EXPORT), "what to write", NULL },
+	{ NULL, "--metric", "size|reserved|committed|resident", INTO(metric),
+	  IN(CLI_EXPORT), "what folded stacks count", NULL },
+	{ NULL, "--bytes", NULL, INTO(bytes),
+	  IN(CLI_RUN) | IN(CLI_REPORT) | IN(CLI_COMPARE),
+	  "print the sizes of tables in bytes", NULL },
+	{ NULL, "--color", "auto|always|never", INTO(color),
+	  IN(CLI_RUN) | TABLES, "use colour: on a terminal, always or never",
+	  NULL },
+	{ NULL, "--no-pager", NULL, INTO(no_pager), TABLES,
+	  "print to the terminal, not to a pager", NULL },
+	{ NULL, "--why", "ROW", INTO(why), IN(CLI_RUN) | IN(CLI_REPORT),
+	  "print the stacks behind a row instead of the ledger",
+	  "Each stack comes with what it made and by how many calls, and its "
+	  "frames as function and line, most bytes first. ROW is a kind (heap, "
+	  "\"page summary\"), upper or lower case. If no row has just that name, "
+	  "all that begin with it are meant." },
+	{ NULL, "--patch", "all|none", INTO(patch), RUNNING,
+	  "patch all syscall sites, or none: leave every call to the net (slow, "
+	  "for tests)",
+	  "Sites are patched before the program starts, those of a library "
+	  "before its code can run. When the net carried calls of sites that are "
+	  "not patched, the report names these sites, in the words of goload "
+	  "inspect." },
+	{ NULL, "--net", "on|off", INTO(net), RUNNING,
+	  "catch the calls of sites that are not patched",
+	  "With off they pass unrecorded, so the ledger may not close." },
+	{ NULL, "--names", "auto|all|off", INTO(names), RUNNING,
+	  "let programs name their mappings where the kernel does not; all: ask "
+	  "each Go program to",
+	  "Programs that name their mappings (Go 1.25 and later, glibc) stop when "
+	  "the kernel says that it cannot. With auto they are told that it can, "
+	  "so that the report has the names. With all a Go program whose go.mod "
+	  "is older is asked to as well, by GODEBUG. With off they are told what "
+	  "the kernel says." },
+	{ NULL, "--at", "TIME", INTO(at), IN(CLI_MAP),
+	  "the moment: 12.5ms, 1.2s or a number of ns after the run began, "
+	  "start, peak (of VmSize), or end, the default",
+	  "At start the program's first instruction has not run yet." },
+	{ NULL, "--addr", "ADDRESS", INTO(addr), IN(CLI_MAP),
+	  "print what is at this address: who made it, with all frames, and "
+	  "what was there before and behind",
+	  "ADDRESS is hexadecimal, with 0x or without." },
+	{ NULL, "--pid", "PID", INTO(pid), IN(CLI_MAP),
+	  "the map of a process that runs, as the kernel has it: without causes",
+	  NULL },
+	{ NULL, "--maps", "FILE", INTO(maps), IN(CLI_MAP),
+	  "the same of a saved /proc/PID/maps or smaps; lines of dots stand for "
+	  "what is left out",
+	  NULL },
+	{ "-h", "--help", NULL, INTO(help), ~0u, "print this text", NULL },
+	{ NULL, "--version", NULL, INTO(version), IN(CLI_RUN),
+	  "print the version", NULL },
 };
+const int cli_option_count = sizeof(cli_options) / sizeof(*cli_options);
 
-static const struct {
-	const char *name, *usage, *what;
-} verbs[CLI_VERBS] = {
-	[CLI_RUN] = { "", "goload [OPTION]... PROGRAM [ARGUMENT]...",
+const struct cli_verb_row cli_verbs[CLI_VERBS] = {
+	[CLI_RUN] = { "", CLI_OPERAND_PROGRAM,
+	              "goload [OPTION]... PROGRAM [ARGUMENT]...",
 	              "run PROGRAM as execve would, watch every memory "
-	              "reservation,\nprint the closed ledger at the end" },
-	[CLI_RECORD] = { "record",
+	              "reservation, print the closed ledger at the end" },
+	[CLI_RECORD] = { "record", CLI_OPERAND_PROGRAM,
 	                 "goload record [OPTION]... -o FILE PROGRAM "
 	                 "[ARGUMENT]...",
-	                 "the same, but keep the run in FILE instead" },
-	[CLI_REPORT] = { "report", "goload report [OPTION]... FILE",
+	                 "run PROGRAM and keep the run in FILE, to be reported later" },
+	[CLI_REPORT] = { "report", CLI_OPERAND_FILE,
+	                 "goload report [OPTION]... FILE",
 	                 "the ledger of a recorded run: every byte of VmSize "
 	                 "has a cause" },
-	[CLI_COMPARE] = { "compare", "goload compare [OPTION]... A B",
+	[CLI_COMPARE] = { "compare", CLI_OPERAND_FILE,
+	                  "goload compare [OPTION]... A B",
 	                  "the ledgers of two recorded runs side by side: what "
-	                  "the difference\nof their VmSize is made of" },
-	[CLI_INSPECT] = { "inspect", "goload inspect [OPTION]... ELF",
+	                  "the difference of their VmSize is made of" },
+	[CLI_INSPECT] = { "inspect", CLI_OPERAND_FILE,
+	                  "goload inspect [OPTION]... ELF",
 	                  "what a program is, and how each of its syscall sites "
 	                  "is served" },
-	[CLI_HELP] = { "help", "goload help [VERB]", "how to use a verb" },
+	[CLI_EXPORT] = { "export", CLI_OPERAND_FILE,
+	                 "goload export [OPTION]... FILE",
+	                 "a recorded run for other programs: pprof, Perfetto, "
+	                 "flame graphs, DuckDB, SQLite, Prometheus" },
+	[CLI_MAP] = { "map", CLI_OPERAND_FILE,
+	              "goload map [OPTION]... FILE|--pid=PID|--maps=FILE",
+	              "the address space of a recorded run at a moment, each "
+	              "mapping with its cause" },
+	[CLI_HELP] = { "help", CLI_OPERAND_VERB, "goload help [VERB]",
+	               "how to use a verb" },
 };
 
 const char *cli_verb_name(enum cli_verb verb)
 {
-	return verbs[verb].name;
+	return cli_verbs[verb].name;
 }
 
 enum cli_verb cli_verb_of(const char *word)
 {
 	enum cli_verb verb = CLI_RECORD;
 
-	while (verb < CLI_VERBS && strcmp(verbs[verb].name, word) != 0)
+	while (verb < CLI_VERBS && strcmp(cli_verbs[verb].name, word) != 0)
 		verb++;
 	return verb;
 }
 
-static void help_option(const struct described *option)
+static bool is_choice(const struct cli_option_row *option)
 {
-	char left[64];
+	return option->value && strchr(option->value, '|');
+}
 
-	snprintf(left, sizeof(left), "  %s%s%s%s%s",
-	         option->brief ? option->brief : "    ",
-	         option->brief ? ", " : "", option->full,
-	         option->value ? "=" : "", option->value ? option->value : "");
-	printf("%-26s %s\n", left, option->help);
+/* ---- help ---------------------------------------------------------------- */
+
+/* Words from column `at` on, none behind WIDTH, other lines from `indent`. */
+static void print_wrapped(const char *text, int at, int indent)
+{
+	while (*text) {
+		int size = (int)strcspn(text, " ");
+
+		if (at > indent && at + 1 + size > WIDTH)
+			at = printf("\n%*s", indent, "") - 1;
+		else if (at > indent)
+			at += printf(" ");
+		at += printf("%.*s", size, text);
+		text += size + (text[size] == ' ');
+	}
+}
+
+static void help_option(const struct cli_option_row *option)
+{
+	int at = printf("  %s%s%s%s%s", option->brief ? option->brief : "    ",
+	                option->brief ? ", " : "", option->full,
+	                option->value ? "=" : "",
+	                option->value ? option->value : "");
+
+	if (at > INDENT - 2)
+		at = printf("\n") - 1;
+	printf("%*s", INDENT - at, "");
+	print_wrapped(option->help, INDENT, INDENT);
+	putchar('\n');
 }
 
 void cli_help(enum cli_verb verb)
 {
-	printf("Usage: %s\n\n%s.\n\n", verbs[verb].usage, verbs[verb].what);
-	for (int i = 0; i < OPTIONS; i++)
-		if (options[i].verbs & IN(verb))
-			help_option(&options[i]);
+	int choices = 0;
+
+	printf("Usage: %s\n\n", cli_verbs[verb].usage);
+	print_wrapped(cli_verbs[verb].what, 0, 0);
+	printf(".\n\n");
+	for (int i = 0; i < cli_option_count; i++)
+		if (cli_options[i].verbs & IN(verb)) {
+			help_option(&cli_options[i]);
+			choices += is_choice(&cli_options[i]);
+		}
+	if (choices)
+		printf("\nOf several words the first is the default.\n");
 	if (verb != CLI_RUN)
 		return;
 	printf("\nOther verbs:\n");
 	for (int i = CLI_RECORD; i < CLI_VERBS; i++)
-		printf("  %s\n", verbs[i].usage);
+		printf("  %s\n", cli_verbs[i].usage);
 	printf("\nThe exit status is the program's own; 125 goload failed, 126 "
 	       "the program\ncannot be loaded, 127 it was not found.\n");
 }
 
+/* ---- parsing ------------------------------------------------------------- */
+
 /* Does `word` name the option?  *value is what is glued to it, or NULL. */
-static bool names(const struct described *option, const char *word,
+static bool names(const struct cli_option_row *option, const char *word,
                   const char **value)
 {
 	size_t size = strlen(option->full);
@@ -143,20 +232,21 @@ static bool names(const struct described *option, const char *word,
 	return !word[size] || word[size] == '=';
 }
 
-static enum option find(enum cli_verb verb, const char *word,
-                        const char **value)
+static const struct cli_option_row *find(enum cli_verb verb, const char *word,
+                                         const char **value)
 {
-	for (enum option i = 0; i < OPTIONS; i++)
-		if ((options[i].verbs & IN(verb)) &&
-		    names(&options[i], word, value))
-			return i;
-	cli_misused(verbs[verb].name, word, "no such option");
+	for (int i = 0; i < cli_option_count; i++)
+		if ((cli_options[i].verbs & IN(verb)) &&
+		    names(&cli_options[i], word, value))
+			return &cli_options[i];
+	cli_misused(cli_verbs[verb].name, word, "no such option");
 }
 
 /* Which of the words between bars, "text|json", the value is: 0, 1, ... */
-static int choose(enum cli_verb verb, enum option option, const char *value)
+static int choose(enum cli_verb verb, const struct cli_option_row *option,
+                  const char *value)
 {
-	const char *word = options[option].value;
+	const char *word = option->value;
 	size_t size = strlen(value);
 
 	for (int i = 0; word; i++) {
@@ -166,41 +256,20 @@ static int choose(enum cli_verb verb, enum option option, const char *value)
 		word = strchr(word, '|');
 		word += word != NULL;
 	}
-	cli_misused(verbs[verb].name, options[option].full,
-	            "takes another value");
+	cli_misused(cli_verbs[verb].name, option->full, "takes another value");
 }
 
-static void set(enum cli_verb verb, enum option option, const char *value,
-                struct cli_options *out)
+static void set(enum cli_verb verb, const struct cli_option_row *option,
+                const char *value, struct cli_options *out)
 {
-	switch (option) {
-	case OPTION_OUTPUT:
-		out->output = value;
-		break;
-	case OPTION_QUIET:
-		out->quiet = true;
-		break;
-	case OPTION_FORMAT:
-		out->format = choose(verb, option, value) ? REPORT_JSON
-		                                          : REPORT_TEXT;
-		break;
-	case OPTION_WHY:
-		out->why = value;
-		break;
-	case OPTION_PATCH:
-		if (choose(verb, option, value))
-			out->session |= SESSION_NO_PATCH;
-		break;
-	case OPTION_NET:
-		if (choose(verb, option, value))
-			out->session |= SESSION_NO_NET;
-		break;
-	case OPTION_NAMES:
-		out->names = choose(verb, option, value);
-		break;
-	default:
-		break;
-	}
+	void *into = (char *)out + option->into;
+
+	if (!option->value)
+		*(bool *)into = true;
+	else if (is_choice(option))
+		*(int *)into = choose(verb, option, value);
+	else
+		*(const char **)into = value;
 }
 
 /* The option at argv[i]; returns the place behind it and its value. */
@@ -208,29 +277,33 @@ static int parse_one(enum cli_verb verb, int argc, char **argv, int i,
                      struct cli_options *out)
 {
 	const char *word = argv[i++], *value;
-	enum option option = find(verb, word, &value);
+	const struct cli_option_row *option = find(verb, word, &value);
 
-	if (option == OPTION_HELP) {
-		cli_help(verb);
-		exit(CLI_OK);
-	}
-	if (value && !options[option].value)
-		cli_misused(verbs[verb].name, word, "takes no value");
-	if (!value && options[option].value) {
+	if (value && !option->value)
+		cli_misused(cli_verbs[verb].name, word, "takes no value");
+	if (!value && option->value) {
 		if (i == argc)
-			cli_misused(verbs[verb].name, word, "needs a value");
+			cli_misused(cli_verbs[verb].name, word,
+			            "needs a value");
 		value = argv[i++];
 	}
 	set(verb, option, value, out);
+	if (out->help)
+		cli_help(verb);
+	else if (out->version)
+		printf("goload " PACKAGE_VERSION "\n");
+	if (out->help || out->version)
+		exit(CLI_OK);
 	return i;
 }
 
 void cli_parse(enum cli_verb verb, int argc, char **argv,
                struct cli_options *out)
 {
+	bool runs = cli_verbs[verb].operand == CLI_OPERAND_PROGRAM;
 	int i = 1, kept = 0;
 
-	*out = (struct cli_options){ .operand = argv };
+	out->operand = argv;
 	while (i < argc) {
 		if (argv[i][0] == '-' && argv[i][1]) {
 			if (strcmp(argv[i], "--") == 0) {
@@ -238,16 +311,16 @@ void cli_parse(enum cli_verb verb, int argc, char **argv,
 				break;
 			}
 			i = parse_one(verb, argc, argv, i, out);
-		} else if (IN(verb) & RUNNING) {
+		} else if (runs) {
 			break;
 		} else {
 			argv[kept++] = argv[i++];
 		}
 	}
-	if (IN(verb) & RUNNING)
+	if (runs)
 		out->operand = argv + i;
 	else
 		while (i < argc)
 			argv[kept++] = argv[i++];
-	out->operands = IN(verb) & RUNNING ? argc - i : kept;
+	out->operands = runs ? argc - i : kept;
 }

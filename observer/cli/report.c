@@ -5,9 +5,7 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 const void *cli_map(const char *path, size_t *size)
@@ -21,35 +19,35 @@ const void *cli_map(const char *path, size_t *size)
 	return bytes.at;
 }
 
-struct report_style cli_style(FILE *out)
+static bool print_page(FILE *out, const struct ledger *ledger,
+                       struct cli_names *names, bool redact)
 {
-	int fd = fileno(out);
-	struct winsize window = { 0 };
-	const char *no_color = getenv("NO_COLOR");
-	const char *term = getenv("TERM");
-	struct report_style style = { .width = 0 };
+	bool done = report_html(out, ledger, cli_name, names, redact);
 
-	if (fd < 0 || !isatty(fd))
-		return style;
-	ioctl(fd, TIOCGWINSZ, &window);
-	style.width = window.ws_col;
-	style.colour =
-		!(no_color && *no_color) && term && strcmp(term, "dumb") != 0;
-	return style;
+	if (!done)
+		cli_complain(NULL, ENOMEM, "cannot make the page");
+	return done;
 }
 
 static bool print(FILE *out, const char *object, struct ledger_run *run,
-                  enum report_format format, const char *why)
+                  const struct cli_options *options)
 {
 	struct cli_names *names = cli_names_open(run);
 	struct ledger *ledger = ledger_build(run, cli_name, names);
-	struct report_style style = cli_style(out);
+	struct report_style style;
 	bool done = ledger != NULL;
 
-	if (ledger && why)
-		done = cli_print_why(out, object, ledger, why, names);
-	else if (ledger && format == REPORT_JSON)
+	cli_progress_end();
+	if (ledger && out == stdout)
+		cli_page(options);
+	style = cli_style(out, options);
+	if (ledger && options->why)
+		done = cli_print_why(out, object, ledger, options->why, names,
+		                     &style);
+	else if (ledger && options->format == REPORT_JSON)
 		report_json(out, ledger);
+	else if (ledger && options->format == REPORT_HTML)
+		done = print_page(out, ledger, names, options->redact);
 	else if (ledger)
 		report_text(out, ledger, &style);
 	else
@@ -61,7 +59,7 @@ static bool print(FILE *out, const char *object, struct ledger_run *run,
 }
 
 bool cli_print(FILE *out, const char *object, const void *bytes, size_t size,
-               enum report_format format, const char *why)
+               const struct cli_options *options)
 {
 	enum file_error error = FILE_OK;
 	struct ledger_run *run = ledger_read(bytes, size, &error);
@@ -74,26 +72,20 @@ bool cli_print(FILE *out, const char *object, const void *bytes, size_t size,
 	if (run->torn)
 		cli_complain(object, 0,
 		             "ends in the middle of a block: cut there");
-	done = print(out, object, run, format, why);
+	done = print(out, object, run, options);
 	ledger_run_free(run);
 	return done;
 }
 
-FILE *cli_open_output(const char *path)
+static void check_page(const char *output)
 {
-	FILE *out =
-		!path || strcmp(path, "-") == 0 ? stdout : fopen(path, "we");
-
-	if (!out)
-		cli_fail(CLI_FAILED, path, errno, "cannot be written");
-	return out;
-}
-
-void cli_close_output(FILE *out, const char *path)
-{
-	if (ferror(out) | fclose(out))
-		cli_fail(CLI_FAILED, path ? path : "standard output", errno,
-		         "cannot be written");
+	if (!report_has_page())
+		cli_fail(CLI_FAILED, "--format html", 0,
+		         "this goload was built without the page, for want of "
+		         "npm");
+	if ((!output || strcmp(output, "-") == 0) && isatty(STDOUT_FILENO))
+		cli_misused("report", "--format html",
+		            "goes to a file: name it with --output");
 }
 
 int cli_report(const struct cli_options *options)
@@ -107,16 +99,20 @@ int cli_report(const struct cli_options *options)
 	if (options->operands > 1)
 		cli_misused("report", options->operand[1],
 		            "one file at a time");
-	if (options->why && options->format == REPORT_JSON)
+	if (options->why && options->format != REPORT_TEXT)
 		cli_misused("report", "--why", "is printed as text only");
+	if (options->redact && options->format != REPORT_HTML)
+		cli_misused("report", "--redact", "is for --format html");
+	if (options->format == REPORT_HTML)
+		check_page(options->output);
+	cli_progress(path, "reading");
 	bytes = cli_map(path, &size);
 	if (!bytes && errno)
 		cli_fail(CLI_FAILED, path, errno, "cannot be read");
 	if (!bytes)
 		cli_fail(CLI_FAILED, path, 0, "is not a run file");
 	out = cli_open_output(options->output);
-	done = cli_print(out, path, bytes, size, options->format,
-	                 options->why);
+	done = cli_print(out, path, bytes, size, options);
 	cli_close_output(out, options->output);
 	return done ? CLI_OK : CLI_FAILED;
 }

@@ -19,15 +19,15 @@
 #include <unistd.h>
 
 #define PATH_ROOM 8192
-
-extern char **environ;
+#define UNKNOWN   ((size_t)-1)
 
 /* What the callbacks need to know, in the observer. */
 struct story {
 	const char *path;   /* the program */
 	const char *output; /* the run file, or NULL */
-	const char *why;    /* whose stacks to print, or NULL */
-	bool summary, quiet;
+	const struct cli_options *options;
+	bool summary;
+	int log_fd; /* where goload speaks */
 };
 
 /* A name without a slash is looked up in PATH, as a shell does. */
@@ -117,7 +117,8 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
-/* %p pid, %e program, %h host, %t seconds since 1970, %% a percent sign. */
+/* %p pid, %e program, %h host, %t seconds since 1970, %% a percent sign;
+ * UNKNOWN for any other. */
 static size_t expand(char *to, size_t room, char what, const char *program)
 {
 	char host[256] = "";
@@ -136,33 +137,60 @@ static size_t expand(char *to, size_t room, char what, const char *program)
 	case '%':
 		return (size_t)snprintf(to, room, "%%");
 	default:
-		cli_misused("record", "-o", "knows %p %e %h %t and %% only");
+		return UNKNOWN;
 	}
 }
 
-static const char *expand_name(const char *pattern, const char *program)
+static char *expand_name(const char *option, const char *pattern,
+                         const char *program)
 {
-	static char name[PATH_ROOM];
+	char *name = malloc(PATH_ROOM);
 	size_t at = 0;
 
-	for (const char *p = pattern; *p && at < sizeof(name); p++) {
-		if (*p == '%')
-			at += expand(name + at, sizeof(name) - at, *++p,
-			             program);
-		else
+	if (!name)
+		cli_fail(CLI_FAILED, pattern, ENOMEM, "cannot be written");
+	for (const char *p = pattern; *p && at < PATH_ROOM; p++) {
+		size_t size;
+
+		if (*p != '%') {
 			name[at++] = *p;
+			continue;
+		}
+		size = expand(name + at, PATH_ROOM - at, *++p, program);
+		if (size == UNKNOWN)
+			cli_misused("record", option,
+			            "knows %p %e %h %t and %% only");
+		at += size;
 	}
-	if (at >= sizeof(name))
+	if (at >= PATH_ROOM)
 		cli_fail(CLI_FAILED, pattern, ENAMETOOLONG,
 		         "cannot be written");
 	name[at] = 0;
 	return name;
 }
 
-static int open_output(const char *path)
+/* The directories that `path` is in, as far as they are missing; what fails
+ * shows when the file is opened. */
+static void make_parents(const char *path)
 {
-	int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	char *part = strdup(path);
 
+	for (char *p = part; p && (p = strchr(p + 1, '/'));) {
+		*p = 0;
+		mkdir(part, 0777);
+		*p = '/';
+	}
+	free(part);
+}
+
+static int open_new(const char *path, int flags)
+{
+	int fd = open(path, flags | O_CREAT | O_CLOEXEC, 0666);
+
+	if (fd < 0 && errno == ENOENT && *path) {
+		make_parents(path);
+		fd = open(path, flags | O_CREAT | O_CLOEXEC, 0666);
+	}
 	if (fd < 0 && errno == EEXIST)
 		cli_fail(CLI_FAILED, path, 0,
 		         "exists already: remove it, or choose another name");
@@ -191,6 +219,42 @@ static void say_net(const struct story *story, const void *bytes, size_t size)
 	}
 }
 
+/* The file as a shell would take it. */
+static void say_next(const char *path)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
+				    "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789_-+=:,.@%/";
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	if (!out)
+		return;
+	if (path[strspn(path, plain)] || *path == '-') {
+		fputs(*path == '-' ? "./'" : "'", out);
+		for (; *path; path++)
+			fputs(*path == '\'' ? "'\\''" : (char[]){ *path, 0 },
+			      out);
+		putc('\'', out);
+	} else {
+		fputs(path, out);
+	}
+	if (fclose(out) == 0)
+		cli_complain(NULL, 0, "next: goload report %s", text);
+	free(text);
+}
+
+static void print_summary(const struct story *story, const void *run,
+                          size_t size)
+{
+	FILE *out = story->log_fd == STDERR_FILENO ? stderr
+	                                           : fdopen(story->log_fd, "a");
+
+	if (out)
+		cli_print(out, story->path, run, size, story->options);
+}
+
 /* In the observer, when the run is over. */
 static void finish(void *context, const void *run, size_t size, int error)
 {
@@ -200,11 +264,12 @@ static void finish(void *context, const void *run, size_t size, int error)
 		cli_complain(story->output, error,
 		             "is not whole: writing stopped");
 	say_net(story, run, size);
-	if (story->summary && !story->quiet)
-		cli_print(stderr, story->path, run, size, REPORT_TEXT,
-		          story->why);
-	else if (!story->quiet)
-		cli_complain(NULL, 0, "next: goload report %s", story->output);
+	if (story->options->quiet)
+		return;
+	if (story->summary)
+		print_summary(story, run, size);
+	else
+		say_next(story->output);
 }
 
 static void failed(void *context, const struct record_failure *failure)
@@ -223,27 +288,51 @@ static void ask_for_names(void)
 	const char *old = getenv("GODEBUG");
 	char *text = NULL;
 
-	if (asprintf(&text, "%s%s%s", old ? old : "", old ? "," : "", asked) < 0)
+	if (asprintf(&text, "%s%s%s", old ? old : "", old ? "," : "", asked) <
+	    0)
 		cli_fail(CLI_FAILED, NULL, ENOMEM, "cannot ask for names");
 	setenv("GODEBUG", text, 1);
 	free(text);
 }
 
+/* Where goload speaks, from now on. */
+static int open_log(const struct cli_options *options, const char *path)
+{
+	char *name;
+	int fd;
+
+	if (!options->log)
+		return STDERR_FILENO;
+	name = expand_name("--log-file", options->log, path);
+	fd = open_new(name, O_WRONLY | O_APPEND);
+	free(name);
+	cli_say_to(fd);
+	return fd;
+}
+
+static uint32_t session_options(const struct cli_options *options)
+{
+	uint32_t session = 0;
+
+	if (options->patch == CLI_PATCH_NONE)
+		session |= SESSION_NO_PATCH;
+	if (options->net == CLI_NET_OFF)
+		session |= SESSION_NO_NET;
+	if (options->names == CLI_NAMES_OFF)
+		session |= SESSION_NO_NAMES;
+	if (getpid() == 1)
+		session |= SESSION_NO_FATAL;
+	return session;
+}
+
 int cli_run(const struct cli_options *options, bool summary)
 {
 	const char *name = options->operand[0];
-	const char *path = strchr(name, '/') ? name : look_up(name);
-	struct story story = { .path = path,
-		               .why = options->why,
-		               .summary = summary,
-		               .quiet = options->quiet };
+	struct story story = { .options = options, .summary = summary };
 	struct record_options record = {
-		.path = path,
-		.program_fd = open_program(path),
 		.argv = options->operand,
-		.envp = environ,
 		.output_fd = -1,
-		.options = options->session,
+		.options = session_options(options),
 		.finish = finish,
 		.failed = failed,
 		.context = &story,
@@ -252,20 +341,19 @@ int cli_run(const struct cli_options *options, bool summary)
 
 	if (!summary && !options->output)
 		cli_misused("record", NULL, "no -o FILE given");
+	story.log_fd = record.log_fd = open_log(options, name);
+	story.path = record.path = strchr(name, '/') ? name : look_up(name);
+	record.program_fd = open_program(record.path);
 	if (options->output) {
-		story.output = expand_name(options->output, path);
-		record.output_fd = open_output(story.output);
+		story.output = expand_name("-o", options->output, record.path);
+		record.output_fd = open_new(story.output, O_RDWR | O_EXCL);
 	}
-	if (options->names == CLI_NAMES_ALL) {
+	if (options->names == CLI_NAMES_ALL)
 		ask_for_names();
-		record.envp = environ;
-	} else if (options->names == CLI_NAMES_OFF) {
-		record.options |= SESSION_NO_NAMES;
-	}
-	if (getpid() == 1)
-		record.options |= SESSION_NO_FATAL;
+	record.envp = cli_program_environment();
 	record_start(&record, &failure);
 	if (story.output)
 		unlink(story.output);
-	cli_fail(failure.code, path, failure.error, "%s", failure.message);
+	cli_fail(failure.code, record.path, failure.error, "%s",
+	         failure.message);
 }

@@ -43,10 +43,10 @@ static void complain_of(const char *object, const struct ledger *ledger,
 }
 
 bool cli_print_why(FILE *out, const char *object, const struct ledger *ledger,
-                   const char *word, struct cli_names *names)
+                   const char *word, struct cli_names *names,
+                   const struct report_style *style)
 {
 	bool exactly = count_named(ledger, word, true) > 0;
-	struct report_style style = cli_style(out);
 
 	if (count_named(ledger, word, exactly) == 0) {
 		complain_of(object, ledger, word);
@@ -63,7 +63,7 @@ bool cli_print_why(FILE *out, const char *object, const struct ledger *ledger,
 			cli_complain(NULL, ENOMEM, "cannot build the ledger");
 			return false;
 		}
-		report_why(out, row, why, &style);
+		report_why(out, row, why, style);
 		ledger_why_free(why);
 	}
 	return true;

@@ -131,7 +131,8 @@ static void detach(const struct observer *observer)
 {
 	int fds[] = { STDERR_FILENO, observer->session_fd, observer->socket_fd,
 		      observer->options->program_fd,
-		      observer->options->output_fd };
+		      observer->options->output_fd,
+		      observer->options->log_fd };
 
 	setsid();
 	ignore_signals();

@@ -36,6 +36,7 @@ struct record_options {
 	int program_fd;   /* the file, open for reading */
 	char **argv, **envp;
 	int output_fd;    /* the run file; -1: in memory only */
+	int log_fd;       /* kept open in the observer, for those below */
 	uint32_t options; /* enum session_option */
 	/*
 	 * Called in the observer when the run is over, before the program's

@@ -1,0 +1,168 @@
+/*
+ * output - where a verb prints to: a file, standard output, or a pager between
+ * it and the terminal; and what suits it.
+ */
+#include "observer/cli/cli.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+/* The terminal behind the pager; .pid is 0 while there is none. */
+static struct {
+	pid_t pid;
+	int columns;
+} pager;
+
+static bool is_set(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value && *value;
+}
+
+bool cli_is_terminal(int fd)
+{
+	const char *term = getenv("TERM");
+
+	return isatty(fd) && term && strcmp(term, "dumb") != 0;
+}
+
+/* As no-color.org and bixense.com/clicolors have it. */
+static bool wants_colour(int fd, int when)
+{
+	if (when != CLI_COLOR_AUTO)
+		return when == CLI_COLOR_ALWAYS;
+	if (is_set("NO_COLOR"))
+		return false;
+	if (is_set("CLICOLOR_FORCE") &&
+	    strcmp(getenv("CLICOLOR_FORCE"), "0") != 0)
+		return true;
+	return (pager.pid && fd == STDOUT_FILENO) || cli_is_terminal(fd);
+}
+
+static int columns_of(int fd)
+{
+	struct winsize window = { 0 };
+
+	if (!isatty(fd))
+		return 0;
+	ioctl(fd, TIOCGWINSZ, &window);
+	return window.ws_col;
+}
+
+struct report_style cli_style(FILE *out, const struct cli_options *options)
+{
+	int fd = fileno(out);
+
+	return (struct report_style){
+		.colour = wants_colour(fd, options->color),
+		.width = pager.pid && fd == STDOUT_FILENO ? pager.columns
+		                                          : columns_of(fd),
+		.exact = options->bytes,
+	};
+}
+
+static bool is_file(const char *path)
+{
+	return path && strcmp(path, "-") != 0;
+}
+
+/* ---- the pager ----------------------------------------------------------- */
+
+static void wait_for_pager(void)
+{
+	fflush(NULL);
+	close(STDOUT_FILENO);
+	while (waitpid(pager.pid, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
+static const char *pager_of(void)
+{
+	const char *command = getenv("GOLOAD_PAGER");
+
+	return command ? command : getenv("PAGER");
+}
+
+/* Standard output of the pager is ours, its input a pipe: *to is the other end.
+ * Only less need not be there. */
+static bool spawn_pager(const char *command, int *to)
+{
+	const char *const less[] = { "less", NULL };
+	const char *const shell[] = { "sh", "-c", command, NULL };
+	posix_spawn_file_actions_t actions;
+	int ends[2], error;
+
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return false;
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, ends[0], STDIN_FILENO);
+	if (command)
+		error = posix_spawn(&pager.pid, "/bin/sh", &actions, NULL,
+		                    (char *const *)shell, environ);
+	else
+		error = posix_spawnp(&pager.pid, "less", &actions, NULL,
+		                     (char *const *)less, environ);
+	posix_spawn_file_actions_destroy(&actions);
+	close(ends[0]);
+	*to = ends[1];
+	if (error) {
+		close(ends[1]);
+		pager.pid = 0;
+	}
+	return !error;
+}
+
+void cli_page(const struct cli_options *options)
+{
+	const char *command = pager_of();
+	int columns = columns_of(STDOUT_FILENO), to;
+
+	if (options->no_pager || is_file(options->output) ||
+	    options->format != REPORT_TEXT || !cli_is_terminal(STDOUT_FILENO))
+		return;
+	if (command && (!*command || strcmp(command, "cat") == 0))
+		return;
+	setenv("LESS", "FRX", 0);
+	setenv("LV", "-c", 0);
+	if (!spawn_pager(command, &to))
+		return;
+	pager.columns = columns;
+	dup2(to, STDOUT_FILENO);
+	close(to);
+	/* What is typed is meant for the pager, and it may end before us. */
+	signal(SIGINT, SIG_IGN);
+	signal(SIGQUIT, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
+	atexit(wait_for_pager);
+}
+
+/* ---- the file ------------------------------------------------------------ */
+
+FILE *cli_open_output(const char *path)
+{
+	FILE *out = is_file(path) ? fopen(path, "we") : stdout;
+
+	if (!out)
+		cli_fail(CLI_FAILED, path, errno, "cannot be written");
+	return out;
+}
+
+void cli_close_output(FILE *out, const char *path)
+{
+	bool failed = ferror(out) | fclose(out);
+
+	if (failed && !pager.pid)
+		cli_fail(CLI_FAILED, path ? path : "standard output", errno,
+		         "cannot be written");
+}
