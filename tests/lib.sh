@@ -16,6 +16,8 @@
 #   helper_static NAME         the same, linked statically
 #   helper_dynamic NAME        the same, with each libc that is linked
 #                              dynamically: $tmp/NAME-glibc, -glibc-nopie, -musl
+#   compiled NAME OUTPUT COMPILER FLAG...
+#                              build it as $tmp/OUTPUT with another compiler
 #   room                       a copy of goload to run in an empty directory,
 #                              $room: what it leaves over is then known ...
 #   ours, nothing_left         ... its processes; neither they nor a file

@@ -38,7 +38,8 @@ public()
 	"$1/$1.h" | "observer/$1/$1.h") true ;;
 	observer/report/export/export.h | \
 	observer/symbol/unwind.h | observer/symbol/golayout.h | \
-		observer/symbol/memstats.h) true ;;
+		observer/symbol/memstats.h | observer/symbol/about.h) true ;;
+	observer/report/inspect.h) true ;;
 	*) false ;;
 	esac
 }

@@ -12,6 +12,9 @@
 #define FLAG_BIG     1
 #define FLAG_INLINE  2
 
+/* cmd/go/internal/modload: 16 bytes stand before and behind the lines. */
+#define MODULES_MARK 16u
+
 /* The linker puts the blob first in the data segment. */
 #define BLOB_SEARCHED (1u << 20)
 
@@ -19,70 +22,110 @@
 #define NOTES_MAX   64 /* of one segment; real files have at most 4 */
 
 /* "go1.26.8", "go1.20rc1", "go1.26.4 (microsoft)", "devel go1.27-f00 ..." */
-static char *version_copy(struct span text, uint64_t size)
+static char *version_copy(struct span text)
 {
-	if (size < 5 || size > VERSION_MAX || size > text.size)
+	if (text.size < 5 || text.size > VERSION_MAX)
 		return NULL;
-	for (uint64_t i = 0; i < size; i++)
+	for (uint64_t i = 0; i < text.size; i++)
 		if (text.at[i] < 0x20 || text.at[i] > 0x7e)
 			return NULL;
-	return strndup((const char *)text.at, size);
+	return strndup((const char *)text.at, text.size);
 }
 
 /* The string whose header (pointer, length) is at `address`. */
-static char *version_at(const struct symbol_file *file, uint64_t address)
+static struct span string_at(const struct symbol_file *file, uint64_t address)
 {
 	struct span header = elf_at(file, address);
+	struct span text;
 
 	if (header.size < 16)
-		return NULL;
-	return version_copy(elf_at(file, elf_pointer(file, address)),
-	                    load64(header.at + 8));
+		return (struct span){ 0 };
+	text = elf_at(file, elf_pointer(file, address));
+	if (text.size < load64(header.at + 8))
+		return (struct span){ 0 };
+	return span_cut(text, 0, load64(header.at + 8));
 }
 
-static char *read_blob(const struct symbol_file *file, struct span blob)
+static char *version_at(const struct symbol_file *file, uint64_t address)
 {
+	return version_copy(string_at(file, address));
+}
+
+/* The string behind its length (a varint) at the start of `blob`; what is
+ * behind it becomes `blob`. */
+static struct span inline_string(struct span *blob)
+{
+	uint64_t size = 0, skip = 0;
+	struct span text;
+
+	do {
+		if (skip == 5 || blob->size <= skip)
+			return (struct span){ 0 };
+		size |= (uint64_t)(blob->at[skip] & 0x7f) << (7 * skip);
+	} while (blob->at[skip++] & 0x80);
+	text = span_cut(*blob, skip, size);
+	*blob = span_from(*blob, skip + size);
+	return text.size == size ? text : (struct span){ 0 };
+}
+
+/* String 0 is the version, 1 the modules and settings. */
+static struct span blob_string(const struct symbol_file *file, struct span blob,
+                               unsigned index)
+{
+	uint8_t flags;
+	struct span text;
+
 	if (blob.size < BLOB_STRINGS + 1)
-		return NULL;
-	uint8_t flags = blob.at[MAGIC_SIZE + 1];
+		return (struct span){ 0 };
+	flags = blob.at[MAGIC_SIZE + 1];
 	if (!(flags & FLAG_INLINE)) {
 		if (blob.at[MAGIC_SIZE] != 8 || (flags & FLAG_BIG))
-			return NULL;
-		return version_at(file, elf_pointer(file, blob.address + 16));
+			return (struct span){ 0 };
+		return string_at(file,
+		                 elf_pointer(file,
+		                             blob.address + 16 + 8 * index));
 	}
-	uint64_t size = blob.at[BLOB_STRINGS], skip = 1;
-	if (size & 0x80 && blob.size > BLOB_STRINGS + 1) {
-		size = (size & 0x7f) | (uint64_t)blob.at[BLOB_STRINGS + 1] << 7;
-		skip = 2;
-	}
-	return version_copy(span_from(blob, BLOB_STRINGS + skip), size);
+	blob = span_from(blob, BLOB_STRINGS);
+	text = inline_string(&blob);
+	return index ? inline_string(&blob) : text;
 }
 
-static char *search_blob(const struct symbol_file *file, struct span span)
+static struct span search_blob(struct span span)
 {
 	span = span_cut(span, -span.address & 15, BLOB_SEARCHED);
 	for (; span.size > BLOB_STRINGS; span = span_from(span, 16))
 		if (*span.at == 0xff && !memcmp(span.at, MAGIC, MAGIC_SIZE))
-			return read_blob(file, span);
-	return NULL;
+			return span;
+	return (struct span){ 0 };
 }
 
-static char *version_of_blob(const struct symbol_file *file)
+static struct span find_blob(const struct symbol_file *file)
 {
 	Elf64_Phdr segment;
 	struct span span;
 
 	if (elf_section_named(file, ".go.buildinfo", &span))
-		return search_blob(file, span);
+		return search_blob(span);
 	if (file->go.version == PCLNTAB_NONE)
-		return NULL; /* not worth a search */
+		return (struct span){ 0 }; /* not worth a search */
 	for (uint32_t i = 0; elf_segment(file, i, &segment); i++) {
 		span = elf_segment_span(file, &segment);
 		if (segment.p_type == PT_LOAD && (segment.p_flags & PF_W) &&
 		    span.size)
-			return search_blob(file, span);
+			return search_blob(span);
 	}
-	return NULL;
+	return (struct span){ 0 };
+}
+
+char *buildinfo_modules(const struct symbol_file *file)
+{
+	struct span text = blob_string(file, find_blob(file), 1);
+
+	if (text.size <= 2 * MODULES_MARK ||
+	    text.at[text.size - MODULES_MARK - 1] != '\n')
+		return NULL;
+	return strndup((const char *)text.at + MODULES_MARK,
+	               text.size - 2 * MODULES_MARK);
 }
 
 /* Stricter than version_copy: what the code points at may be anything. */
@@ -133,7 +176,7 @@ static char *version_of_code(const struct symbol_file *file, uint64_t schedinit)
 
 char *buildinfo_go_version(const struct symbol_file *file, uint64_t schedinit)
 {
-	char *text = version_of_blob(file);
+	char *text = version_copy(blob_string(file, find_blob(file), 0));
 
 	if (!text && schedinit)
 		text = version_of_code(file, schedinit);
@@ -205,6 +248,6 @@ char *buildinfo_build_id(const struct symbol_file *file)
 		return hex(note);
 	note = any_note(file, "Go\0", 4);
 	if (note.size)
-		return version_copy(note, note.size);
+		return version_copy(note);
 	return NULL;
 }

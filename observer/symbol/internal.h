@@ -4,7 +4,8 @@
  * elf.c       the container: segments, sections, bytes behind an address
  * bytes.c     symbol_map
  * file.c      symbol_open, symbol_find
- * buildinfo.c Go version and build id
+ * buildinfo.c Go version and build id, modules and settings
+ * about.c     symbol_about: what the file is made of
  * pclntab.c   Go's function table;  goline.c  its files, lines, inlined calls
  * symtab.c    .symtab and .dynsym;  minidebug.c  .gnu_debugdata
  * demangle.c  names of C++ and Rust
@@ -183,6 +184,8 @@ static inline int rela_relative(const uint8_t *rela, uint64_t *offset,
 /* buildinfo.c: malloc'd or NULL */
 char *buildinfo_go_version(const struct symbol_file *file, uint64_t schedinit);
 char *buildinfo_build_id(const struct symbol_file *file);
+/* modules and settings, a line each */
+char *buildinfo_modules(const struct symbol_file *file);
 
 /* pclntab.c */
 void pclntab_find(struct symbol_file *file);
