@@ -14,7 +14,8 @@
  * total_mapping_size, create_elf_tables): goload accepts what the kernel runs
  * and is never stricter.  What the kernel finds only after the point of no
  * return (and answers with SIGSEGV) loader_plan refuses with a rule; those
- * rules come after LOADER_KILLED in the enum.
+ * rules come after LOADER_KILLED in the enum.  docs/loader.md has the table of
+ * cases.
  *
  * No libc, no allocation, no global state: the code is linked into the image
  * that runs in the target and into the hosted library.  Not signal-safe by
@@ -33,9 +34,20 @@
 #define LOADER_INTERP_MAX    4096u  /* PATH_MAX, as load_elf_binary */
 #define LOADER_TASK_SIZE     0x7ffffffff000ull /* TASK_SIZE_MAX, 4-level paging */
 
+/* Where loader_map is to put ET_DYN, other than at an address. */
+#define LOADER_ANYWHERE UINT64_MAX       /* where mmap finds room */
+#define LOADER_LINKED   (UINT64_MAX - 1) /* where it is linked to, if that is
+					    free; else where mmap finds room */
+
+/* As what a file is planned: the rules differ. */
+enum loader_role {
+	LOADER_PROGRAM,
+	LOADER_INTERP, /* the file that PT_INTERP names */
+};
+
 enum loader_error {
 	LOADER_OK = 0,
-	/* refused by the kernel with ENOEXEC unless said otherwise */
+	/* refused by the kernel: loader_errno() */
 	LOADER_EMPTY,        /* no byte */
 	LOADER_NOT_ELF,      /* no ELF magic */
 	LOADER_TRUNCATED,    /* the header is cut */
@@ -47,7 +59,7 @@ enum loader_error {
 	LOADER_PHNUM,        /* none, or more than LOADER_PHDRS_MAX */
 	LOADER_PHDRS_CUT,    /* the table is not whole in the file */
 	LOADER_INTERP_SIZE,  /* PT_INTERP of fewer than 2 or too many bytes */
-	LOADER_INTERP_CUT,   /* EIO: PT_INTERP lies past the end of the file */
+	LOADER_INTERP_CUT,   /* PT_INTERP lies past the end of the file */
 	LOADER_INTERP_NUL,   /* PT_INTERP does not end in NUL: who reads it says */
 	/* the kernel kills with SIGSEGV */
 	LOADER_KILLED,
@@ -55,7 +67,9 @@ enum loader_error {
 	LOADER_ADDRESS,      /* a segment lies or reaches outside user space */
 	LOADER_INCONGRUENT,  /* p_offset and p_vaddr differ modulo the page */
 	LOADER_OFFSET,       /* p_offset cannot be mapped */
-	LOADER_SPAN,         /* ET_DYN: the segments span not one byte */
+	LOADER_SPAN,         /* the segments span not one byte: ET_DYN, and any
+				interpreter */
+	LOADER_INTERP_TYPE,  /* the interpreter is no program */
 	LOADER_ENTRY,        /* e_entry outside user space; ET_DYN: loader_map */
 	LOADER_BSS_PAST_END, /* zeroes to be written on a page past the file's end */
 	/* loader_map: see loader_image.error for the errno */
@@ -78,6 +92,7 @@ struct loader_segment {
 
 struct loader_plan {
 	uint32_t type;        /* ET_EXEC or ET_DYN */
+	uint32_t role;        /* enum loader_role */
 	uint32_t phnum;
 	uint64_t entry;       /* e_entry, without bias */
 	uint64_t phdr;        /* AT_PHDR without bias, by the kernel's rule */
@@ -104,16 +119,28 @@ struct loader_plan {
  * On LOADER_OK *phoff and *size say what to read next.
  */
 enum loader_error loader_header(const uint8_t *header, size_t size,
-				uint64_t *phoff, size_t *phdrs_size);
+				enum loader_role role, uint64_t *phoff,
+				size_t *phdrs_size);
 
 /*
  * Plans from the header (LOADER_HEADER bytes) and the whole program header
  * table.  `file_size` is the file's.  `plan` has room for
  * LOADER_PLAN_SIZE(LOADER_PHDRS_MAX).  The interpreter's path is not read:
- * plan->interp_offset says where it is.
+ * plan->interp_offset and interp_size say where it is, also with
+ * LOADER_INTERP_CUT.  Of an interpreter PT_INTERP and PT_GNU_STACK do not count.
  */
 enum loader_error loader_plan(const uint8_t *header, const uint8_t *phdrs,
-			      uint64_t file_size, struct loader_plan *plan);
+			      uint64_t file_size, enum loader_role role,
+			      struct loader_plan *plan);
+
+/*
+ * What execve answers: an errno, or 0 where it kills instead (or does not fail).
+ * LOADER_INTERP_CUT is EIO unless the file system has its own word for such an
+ * offset: reading there tells.
+ */
+int loader_errno(enum loader_error error, enum loader_role role);
+/* Kills the kernel for that, past the point of no return? */
+int loader_kills(enum loader_error error);
 
 /*
  * Why, in words: "a segment has more bytes in the file than in memory".  Which
@@ -137,17 +164,25 @@ typedef void loader_mapped(void *context, uint64_t start, uint64_t size,
 /*
  * Maps the segments of `plan` from `fd`, as elf_load does: file part
  * MAP_PRIVATE at its exact place, page tail zeroed, rest of the bss anonymous.
- * `base`: for ET_DYN the address wanted for plan->low (page- and align-aligned),
- * or 0 to let the kernel choose in its mmap area; ignored for ET_EXEC.
+ * `base`: for ET_DYN the address wanted for the page of the first segment
+ * (page- and align-aligned), LOADER_ANYWHERE or LOADER_LINKED; ignored for
+ * ET_EXEC.
  * The first segment of ET_EXEC does not replace what is mapped
  * (MAP_FIXED_NOREPLACE), the later ones do, as in the kernel: who has more in
- * [plan->low, plan->high) than the kernel's empty address space looks first.
+ * its address space than the kernel has then asks loader_room first.
  * The whole span of ET_DYN must be free.  No other thread may map meanwhile.
  * On failure what was mapped so far stays mapped.
  */
 enum loader_error loader_map(const struct loader_plan *plan, int fd,
 			     uint64_t base, struct loader_image *image,
 			     loader_mapped *mapped, void *context);
+
+/*
+ * LOADER_IN_USE, with image->bad_index, when something is mapped where a
+ * segment of this ET_EXEC goes; LOADER_OK for ET_DYN.
+ */
+enum loader_error loader_room(const struct loader_plan *plan,
+			      struct loader_image *image);
 
 /* What goes on the initial stack.  Strings are NUL-terminated. */
 struct loader_stack {

@@ -73,14 +73,14 @@ static void release(uint64_t address, uint64_t size)
  * Where the alignment is more than the address space holds, the kernel's way is
  * all that is left.
  */
-static long choose(uint64_t span, uint64_t align)
+static long choose(uint64_t hint, uint64_t span, uint64_t align)
 {
 	uint64_t slack = align - LOADER_PAGE;
-	long found = reserve(0, span + slack, 0);
+	long found = reserve(hint, span + slack, 0);
 
 	if (sys_failed(found) && slack != 0) {
 		slack = 0;
-		found = reserve(0, span, 0);
+		found = reserve(hint, span, 0);
 	}
 	if (sys_failed(found))
 		return found;
@@ -93,9 +93,16 @@ static enum loader_error place(struct mapper *mapper,
                                const struct loader_plan *plan, uint64_t base)
 {
 	uint64_t span = page_align(plan->high - plan->low);
+	uint64_t linked = page_start(plan->segment[0].vaddr);
 	uint32_t first = plan->segment[0].index;
-	long at = base != 0 ? (long)base : choose(span, plan->align);
+	long at;
 
+	if (base == LOADER_ANYWHERE)
+		at = choose(0, span, plan->align);
+	else if (base == LOADER_LINKED)
+		at = choose(plan->low, span, plan->align);
+	else
+		at = (long)(base - (linked - plan->low));
 	if (sys_failed(at))
 		return failed(mapper->image, first, at);
 
@@ -200,6 +207,70 @@ static enum loader_error load(struct mapper *mapper,
 	return map_bss(mapper, segment, bss, fixed);
 }
 
+/*
+ * A quirk of elf_load(): where the first segment of ET_DYN has no byte of the
+ * file it does not ask mmap for an address, but takes the 0 (or the address it
+ * is linked to) that was meant for a hint.
+ */
+static int begins_with_bss(const struct loader_plan *plan)
+{
+	return plan->type == ET_DYN && plan->segment_count != 0 &&
+	       plan->segment[0].filesz == 0;
+}
+
+/* Is nothing mapped there?  What cannot be mapped is found when it is. */
+static int is_free(uint64_t start, uint64_t end)
+{
+	long result = reserve(start, end - start, MAP_FIXED_NOREPLACE);
+
+	if (!sys_failed(result))
+		release((uint64_t)result, end - start);
+	return result != -EEXIST;
+}
+
+static enum loader_error find_room(const struct loader_plan *plan,
+                                   uint64_t bias, struct loader_image *image)
+{
+	for (uint32_t i = 0; i < plan->segment_count; i++) {
+		const struct loader_segment *segment = &plan->segment[i];
+		uint64_t start = bias + segment->vaddr;
+		uint64_t end = start + segment->memsz;
+
+		/* nor may a part of it be mapped where it fits */
+		if (end < start || end > LOADER_TASK_SIZE)
+			return failed(image, segment->index, -ENOMEM);
+		if (!is_free(page_start(start), page_align(end)))
+			return failed(image, segment->index, -EEXIST);
+	}
+	return LOADER_OK;
+}
+
+/*
+ * Of an ET_EXEC interpreter the kernel maps the whole span over whatever is
+ * there, the program too, before it gives back what is too much.
+ */
+static void clear_span(const struct loader_plan *plan)
+{
+	if (plan->segment[0].filesz != 0)
+		release(page_start(plan->segment[0].vaddr),
+		        page_align(plan->high - plan->low));
+}
+
+enum loader_error loader_room(const struct loader_plan *plan,
+                              struct loader_image *image)
+{
+	uint64_t start;
+
+	if (plan->type != ET_EXEC || plan->segment_count == 0)
+		return LOADER_OK;
+	start = page_start(plan->segment[0].vaddr);
+	/* clear_span() */
+	if (plan->role == LOADER_INTERP &&
+	    !is_free(start, start + page_align(plan->high - plan->low)))
+		return failed(image, plan->segment[0].index, -EEXIST);
+	return find_room(plan, 0, image);
+}
+
 enum loader_error loader_map(const struct loader_plan *plan, int fd,
                              uint64_t base, struct loader_image *image,
                              loader_mapped *mapped, void *context)
@@ -210,12 +281,23 @@ enum loader_error loader_map(const struct loader_plan *plan, int fd,
 	uint32_t fixed = MAP_FIXED_NOREPLACE;
 
 	*image = (struct loader_image){ 0 };
-	if (plan->type == ET_DYN && plan->segment_count != 0) {
+	if (begins_with_bss(plan) && base >= LOADER_LINKED) {
+		if (base == LOADER_ANYWHERE)
+			mapper.bias = -page_start(plan->segment[0].vaddr);
+
+		enum loader_error error = find_room(plan, mapper.bias, image);
+
+		if (error != LOADER_OK)
+			return error;
+	} else if (plan->type == ET_DYN && plan->segment_count != 0) {
 		enum loader_error error = place(&mapper, plan, base);
 
 		if (error != LOADER_OK)
 			return error;
 		fixed = MAP_FIXED; /* the span is free, ends may share a page */
+	} else if (plan->role == LOADER_INTERP) {
+		clear_span(plan);
+		fixed = MAP_FIXED;
 	}
 	image->bias = mapper.bias;
 	image->entry = mapper.bias + plan->entry;

@@ -64,8 +64,8 @@ static int has_magic(const uint8_t *bytes)
 }
 
 /*
- * All of these are ENOEXEC, so their order is free: the CPU comes before the
- * type because in a big-endian file the type reads as nonsense too.
+ * The type is looked at with the program headers at hand: an interpreter of
+ * another type is found late, and the kernel kills for it.
  */
 static enum loader_error check_header(const Elf64_Ehdr *header)
 {
@@ -73,8 +73,6 @@ static enum loader_error check_header(const Elf64_Ehdr *header)
 		return LOADER_32BIT;
 	if (header->e_machine != MACHINE)
 		return LOADER_OTHER_CPU;
-	if (header->e_type != ET_EXEC && header->e_type != ET_DYN)
-		return LOADER_NOT_PROGRAM;
 	/* x32 has our e_machine; what gives it away is the shorter header */
 	if (header->e_phentsize != LOADER_PHDR)
 		return header->e_ident[EI_CLASS] == ELFCLASS32
@@ -91,12 +89,16 @@ static enum loader_error check_header(const Elf64_Ehdr *header)
  * byte to execute: refusing it takes nothing away.
  */
 enum loader_error loader_header(const uint8_t *header, size_t size,
-                                uint64_t *phoff, size_t *phdrs_size)
+                                enum loader_role role, uint64_t *phoff,
+                                size_t *phdrs_size)
 {
 	Elf64_Ehdr fields;
 
 	if (size == 0)
 		return LOADER_EMPTY;
+	/* of an interpreter the kernel reads the header, or fails */
+	if (role == LOADER_INTERP && size < LOADER_HEADER)
+		return LOADER_TRUNCATED;
 	if (size >= 2 && header[0] == '#' && header[1] == '!')
 		return LOADER_SCRIPT;
 	if (size < SELFMAG || !has_magic(header))
@@ -120,11 +122,11 @@ static enum loader_error plan_interp(struct loader_plan *plan,
 {
 	if (phdr->p_filesz < 2 || phdr->p_filesz > LOADER_INTERP_MAX)
 		return refuse(plan, index, phdr->p_filesz, LOADER_INTERP_SIZE);
+	plan->interp_offset = phdr->p_offset;
+	plan->interp_size = (uint32_t)phdr->p_filesz;
 	if (phdr->p_offset > file_size ||
 	    phdr->p_filesz > file_size - phdr->p_offset)
 		return refuse(plan, index, phdr->p_offset, LOADER_INTERP_CUT);
-	plan->interp_offset = phdr->p_offset;
-	plan->interp_size = (uint32_t)phdr->p_filesz;
 	return LOADER_OK;
 }
 
@@ -162,6 +164,20 @@ static int zeroes_past_end(const Elf64_Phdr *phdr, uint64_t file_size)
 	       page_offset(end) != 0 && page_start(end) >= file_size;
 }
 
+/*
+ * Of the program the kernel looks at p_vaddr, of an interpreter at where it has
+ * put that: what is linked to the kernel's half is all right for ET_DYN.
+ */
+static int lies_outside(const struct loader_plan *plan, const Elf64_Phdr *phdr)
+{
+	if (phdr->p_memsz > LOADER_TASK_SIZE)
+		return 1;
+	if (plan->role == LOADER_INTERP && plan->type == ET_DYN)
+		return phdr->p_vaddr + phdr->p_memsz < phdr->p_vaddr;
+	return phdr->p_vaddr >= LOADER_TASK_SIZE ||
+	       LOADER_TASK_SIZE - phdr->p_memsz < phdr->p_vaddr;
+}
+
 static enum loader_error check_segment(struct loader_plan *plan,
                                        const Elf64_Phdr *phdr, uint32_t index,
                                        uint64_t file_size)
@@ -171,8 +187,7 @@ static enum loader_error check_segment(struct loader_plan *plan,
 
 	if (phdr->p_filesz > phdr->p_memsz)
 		return refuse(plan, index, phdr->p_filesz, LOADER_FILESZ);
-	if (vaddr >= LOADER_TASK_SIZE || phdr->p_memsz > LOADER_TASK_SIZE ||
-	    LOADER_TASK_SIZE - phdr->p_memsz < vaddr)
+	if (lies_outside(plan, phdr))
 		return refuse(plan, index, vaddr, LOADER_ADDRESS);
 	/* without bytes in the file nothing is mapped from it */
 	if (phdr->p_filesz == 0)
@@ -243,6 +258,33 @@ static void measure(struct loader_plan *plan, const Elf64_Phdr *phdr,
 		raise(&plan->align, phdr->p_align);
 }
 
+/*
+ * Of ET_DYN, and of any interpreter, the first mmap takes the whole span from
+ * the first segment's offset on, and what is too much is given back.
+ */
+static enum loader_error check_span(struct loader_plan *plan)
+{
+	const struct loader_segment *first = &plan->segment[0];
+	uint64_t span = plan->high - plan->low;
+
+	if (plan->segment_count == 0)
+		return plan->role == LOADER_INTERP
+		               ? refuse(plan, 0, 0, LOADER_SPAN)
+		               : LOADER_OK;
+	if (plan->type == ET_EXEC && plan->role == LOADER_PROGRAM)
+		return LOADER_OK;
+	if (span == 0)
+		return refuse(plan, first->index, 0, LOADER_SPAN);
+	if (first->filesz == 0)
+		return LOADER_OK;
+	if (page_start(first->offset) > FILE_MAX - page_align(span))
+		return refuse(plan, first->index, first->offset, LOADER_OFFSET);
+	if (plan->type == ET_EXEC &&
+	    page_align(span) > LOADER_TASK_SIZE - page_start(first->vaddr))
+		return refuse(plan, first->index, first->vaddr, LOADER_ADDRESS);
+	return LOADER_OK;
+}
+
 static enum loader_error plan_segments(struct loader_plan *plan,
                                        const uint8_t *phdrs, uint64_t phoff,
                                        uint64_t file_size)
@@ -264,11 +306,12 @@ static enum loader_error plan_segments(struct loader_plan *plan,
 	}
 	lower(&plan->low, plan->high);
 	plan->brk = page_align(plan->high);
-	return LOADER_OK;
+	return check_span(plan);
 }
 
 enum loader_error loader_plan(const uint8_t *header, const uint8_t *phdrs,
-                              uint64_t file_size, struct loader_plan *plan)
+                              uint64_t file_size, enum loader_role role,
+                              struct loader_plan *plan)
 {
 	Elf64_Ehdr fields;
 	uint64_t phoff;
@@ -278,25 +321,30 @@ enum loader_error loader_plan(const uint8_t *header, const uint8_t *phdrs,
 	__builtin_memcpy(&fields, header, sizeof(fields));
 	*plan = (struct loader_plan){
 		.type = fields.e_type,
+		.role = role,
 		.phnum = fields.e_phnum,
 		.entry = fields.e_entry,
 		.align = LOADER_PAGE,
 		.start_code = UINT64_MAX,
 	};
-	error = loader_header(header, LOADER_HEADER, &phoff, &size);
+	error = loader_header(header, LOADER_HEADER, role, &phoff, &size);
 	if (error != LOADER_OK)
 		return error;
 	if (phoff > file_size || size > file_size - phoff)
 		return refuse(plan, 0, phoff, LOADER_PHDRS_CUT);
-	error = plan_rest(plan, phdrs, file_size);
+	if (plan->type != ET_EXEC && plan->type != ET_DYN)
+		return role == LOADER_INTERP ? LOADER_INTERP_TYPE
+		                             : LOADER_NOT_PROGRAM;
+	error = role == LOADER_INTERP ? LOADER_OK
+	                              : plan_rest(plan, phdrs, file_size);
 	if (error != LOADER_OK)
 		return error;
 	error = plan_segments(plan, phdrs, phoff, file_size);
 	if (error != LOADER_OK)
 		return error;
-	if (plan->type == ET_DYN && plan->segment_count != 0 &&
-	    plan->low == plan->high)
-		return refuse(plan, plan->segment[0].index, 0, LOADER_SPAN);
+	/* load_elf_interp() aligns nothing */
+	if (role == LOADER_INTERP)
+		plan->align = LOADER_PAGE;
 	/*
 	 * With an interpreter the kernel never looks at e_entry, and that of
 	 * ET_DYN is only an address once the bias is known: see loader_map.

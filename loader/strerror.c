@@ -4,7 +4,26 @@
  * A switch and not a table: a table of pointers needs relocations, and the
  * image has none.
  */
+#include <linux/errno.h>
+
 #include "loader/loader.h"
+
+int loader_kills(enum loader_error error)
+{
+	return error >= LOADER_KILLED && error <= LOADER_MAP_FAILED;
+}
+
+int loader_errno(enum loader_error error, enum loader_role role)
+{
+	if (error == LOADER_OK || error >= LOADER_KILLED)
+		return 0;
+	if (error == LOADER_INTERP_CUT)
+		return EIO;
+	if (role == LOADER_PROGRAM)
+		return ENOEXEC;
+	return error == LOADER_EMPTY || error == LOADER_TRUNCATED ? EIO
+	                                                          : ELIBBAD;
+}
 
 const char *loader_strerror(enum loader_error error)
 {
@@ -49,6 +68,8 @@ const char *loader_strerror(enum loader_error error)
 		return "a segment's offset cannot be mapped";
 	case LOADER_SPAN:
 		return "the segments span no address space";
+	case LOADER_INTERP_TYPE:
+		return "neither ET_EXEC nor ET_DYN";
 	case LOADER_ENTRY:
 		return "the entry point lies outside user space";
 	case LOADER_BSS_PAST_END:

@@ -27,7 +27,7 @@
 #define SLICE_NS          2000000l
 #define DYN_BASE          0x555555554000ul /* ELF_ET_DYN_BASE, page-aligned */
 #define DYN_RANDOM_BITS   28 /* vm.mmap_rnd_bits unless it is changed */
-#define BRK_RANDOM        0x02000000ul /* arch_randomize_brk(): 32 MiB */
+#define BRK_FAR           0x100000000ul /* more than arch_randomize_brk() adds */
 #define ADDR_NO_RANDOMIZE 0x0040000ul  /* uapi/linux/personality.h */
 #define EXIT_OWN_FAILURE  125
 #define EXIT_CANNOT_LOAD  126
@@ -64,8 +64,10 @@ static size_t length(const char *s)
 
 static void give_up(const char *message, long error, uint32_t code)
 	__attribute__((noreturn));
+static void kill_as_kernel(const char *message, long error)
+	__attribute__((noreturn));
 
-static void give_up(const char *message, long error, uint32_t code)
+static void tell_failure(const char *message, long error, uint32_t code)
 {
 	struct trace_session *s = &shim_session;
 	size_t size = length(message) + 1;
@@ -85,7 +87,24 @@ static void give_up(const char *message, long error, uint32_t code)
 			sys_call2(__NR_nanosleep, (long)&t, 0);
 		}
 	}
+}
+
+static void give_up(const char *message, long error, uint32_t code)
+{
+	tell_failure(message, error, code);
 	sys_call1(__NR_exit_group, (long)code);
+	__builtin_unreachable();
+}
+
+/* What fails here fails behind the kernel's point of no return.  A fault kills
+ * as the kernel does then: ignored, blocked, or as pid 1. */
+static void kill_as_kernel(const char *message, long error)
+{
+	shim_session.killed = 1;
+	tell_failure(message, error, EXIT_CANNOT_LOAD);
+	if (shim_session.options & SESSION_FAITHFUL)
+		__asm__ volatile("hlt");
+	sys_call1(__NR_exit_group, EXIT_CANNOT_LOAD);
 	__builtin_unreachable();
 }
 
@@ -237,7 +256,7 @@ static uint64_t random_pages(uint64_t count)
 static uint64_t choose_base(const struct loader_plan *plan)
 {
 	if (plan->type != ET_DYN || !plan->interp_size)
-		return 0;
+		return LOADER_ANYWHERE;
 	return (DYN_BASE + random_pages(1ull << DYN_RANDOM_BITS)) &
 	       -plan->align;
 }
@@ -249,17 +268,21 @@ static struct loader_image map_file(const struct loader_plan *plan, int fd,
 	enum loader_error error =
 		loader_map(plan, fd, base, &image, mapped, &what);
 
+	if (error && loader_kills(error))
+		kill_as_kernel(loader_strerror(error), -image.error);
 	if (error)
-		give_up(loader_strerror(error), -image.error, EXIT_CANNOT_LOAD);
+		give_up(loader_strerror(error), 0, EXIT_CANNOT_LOAD);
 	return image;
 }
 
-/* A program linked to where goload's image happens to be. */
+/* Linked to where goload's image, the vDSO or the stack happens to be. */
 static void refuse_overlap(const struct loader_plan *plan)
 {
-	if (plan->type == ET_EXEC && plan->low < (uint64_t)shim_image_end &&
-	    plan->high > (uint64_t)__executable_start)
-		give_up(loader_strerror(LOADER_IN_USE), 0, EXIT_CANNOT_LOAD);
+	struct loader_image image;
+	enum loader_error error = loader_room(plan, &image);
+
+	if (error)
+		give_up(loader_strerror(error), 0, EXIT_CANNOT_LOAD);
 }
 
 static struct shim_modules map_program(const struct start *start,
@@ -274,9 +297,12 @@ static struct shim_modules map_program(const struct start *start,
 		.vdso = aux(start, AT_SYSINFO_EHDR),
 	};
 
+	/* beside a program at its own addresses the interpreter's are a hint */
 	if (plan->interp)
 		modules.interp = map_file((const void *)(base + plan->interp),
-		                          shim_session.interp_fd, 0,
+		                          shim_session.interp_fd,
+		                          modules.program.bias ? LOADER_ANYWHERE
+		                                               : LOADER_LINKED,
 		                          TRACE_WHAT_INTERP_FILE);
 	return modules;
 }
@@ -306,19 +332,24 @@ static void boot_state(const struct start *start)
 }
 
 /*
- * Where the heap begins: as load_elf_binary, a page and up to 32 MiB behind an
- * ET_EXEC program.  A static PIE keeps the break that the kernel gave the
- * image, which is one too.
+ * Where the heap begins: as load_elf_binary, a page and some chance behind the
+ * program.  How much chance (arch_randomize_brk(): up to 32 MiB, or 1 GiB in
+ * newer kernels) is what the image's own break got: it was counted from
+ * DYN_BASE, for a static PIE, or before Linux 5.2 from the image's end.  A
+ * static PIE keeps that break.
  */
 static uint64_t choose_brk(const struct loader_plan *plan,
                            const struct loader_image *image)
 {
+	uint64_t own = (uint64_t)sys_call1(__NR_brk, 0);
+	uint64_t from = own - DYN_BASE < BRK_FAR ? DYN_BASE + LOADER_PAGE
+	                                         : (uint64_t)shim_image_end;
+
 	if (plan->type == ET_DYN && !plan->interp_size)
-		return (uint64_t)sys_call1(__NR_brk, 0);
-	if (!randomized())
+		return own;
+	if (own < from) /* there is no chance */
 		return image->brk;
-	return image->brk + LOADER_PAGE +
-	       random_pages(BRK_RANDOM / LOADER_PAGE);
+	return image->brk + LOADER_PAGE + (own - from);
 }
 
 /* The top of the stack and the kernel's random gap below the strings, read off
@@ -553,6 +584,9 @@ void shim_boot(uint64_t *sp)
 	program = (const void *)((const uint8_t *)plan + plan->program);
 
 	refuse_overlap(program);
+	if (plan->interp)
+		refuse_overlap(
+			(const void *)((const uint8_t *)plan + plan->interp));
 	settle_image(&start);
 	modules = map_program(&start, plan);
 	set_go(plan, modules.program.bias);

@@ -134,19 +134,26 @@ static struct loader_plan *new_plan(void)
 }
 
 /* What the callers do: the header, then the table, then the plan. */
-static enum loader_error plan_file(const struct file *file,
-                                   struct loader_plan *plan)
+static enum loader_error plan_as(enum loader_role role, const struct file *file,
+                                 struct loader_plan *plan)
 {
 	uint64_t phoff;
 	size_t size;
 	enum loader_error error =
-		loader_header(file->bytes, file->size, &phoff, &size);
+		loader_header(file->bytes, file->size, role, &phoff, &size);
 
 	if (error != LOADER_OK)
 		return error;
 	if (phoff > file->size || size > file->size - phoff)
 		return LOADER_PHDRS_CUT;
-	return loader_plan(file->bytes, file->bytes + phoff, file->size, plan);
+	return loader_plan(file->bytes, file->bytes + phoff, file->size, role,
+	                   plan);
+}
+
+static enum loader_error plan_file(const struct file *file,
+                                   struct loader_plan *plan)
+{
+	return plan_as(LOADER_PROGRAM, file, plan);
 }
 
 static int memory_file(const struct file *file)
@@ -318,6 +325,10 @@ static const struct row rows[] = {
 	  { { P(TEXT, p_offset), (1ull << 63) - 0x1000 } } },
 	{ "p_offset 2^63-0x2000", LOADER_OK,
 	  { { P(TEXT, p_offset), (1ull << 63) - 0x2000 } } },
+	{ "p_offset 2^63-0x2000, ET_DYN", LOADER_OFFSET,
+	  { { DYN }, { P(TEXT, p_offset), (1ull << 63) - 0x2000 } } },
+	{ "p_offset 2^63-0x8000, ET_DYN", LOADER_OK,
+	  { { DYN }, { P(TEXT, p_offset), (1ull << 63) - 0x8000 } } },
 	{ "p_offset and p_vaddr incongruent", LOADER_INCONGRUENT,
 	  { { P(TEXT, p_offset), 8 } } },
 	{ "p_offset and p_vaddr congruent, unaligned", LOADER_OK, {
@@ -620,7 +631,7 @@ static void compare_run(const struct loader_plan *plan, int fd, pid_t pid,
 
 	cr_expect(eq(int, ours.error, LOADER_OK), "%s: errno %d", name,
 	          ours.image.error);
-	cr_expect(base == 0 || plan->type == ET_EXEC ||
+	cr_expect(base == LOADER_ANYWHERE || plan->type == ET_EXEC ||
 	                  ours.image.bias == base - plan->low,
 	          "%s: not at its base", name);
 	if (ours.error == LOADER_OK)
@@ -679,7 +690,7 @@ Test(plan, agrees_with_the_kernel, .timeout = 60)
 		cr_skip("the rows are those of Linux 6.10 and later");
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		build(&file, &rows[i]);
-		compare(&file, rows[i].name, 0);
+		compare(&file, rows[i].name, LOADER_ANYWHERE);
 	}
 }
 
@@ -713,7 +724,7 @@ Test(map, takes_a_thousand_segments, .timeout = 60)
 		       sizeof(phdr));
 	}
 	file.size = FILE_SIZE + 1000 * sizeof(Elf64_Phdr);
-	compare(&file, "1000 segments", 0);
+	compare(&file, "1000 segments", LOADER_ANYWHERE);
 }
 
 /* One fact each about what a plan says. */
@@ -733,7 +744,8 @@ Test(plan, of_nothing_is_empty)
 	uint64_t phoff;
 	size_t size;
 
-	cr_expect(eq(int, loader_header(NULL, 0, &phoff, &size), LOADER_EMPTY));
+	cr_expect(eq(int, loader_header(NULL, 0, LOADER_PROGRAM, &phoff, &size),
+	             LOADER_EMPTY));
 }
 
 Test(plan, of_a_script_is_a_script)
@@ -742,11 +754,14 @@ Test(plan, of_a_script_is_a_script)
 	uint64_t phoff;
 	size_t size;
 
-	cr_expect(eq(int, loader_header(script, 10, &phoff, &size),
+	cr_expect(eq(int,
+	             loader_header(script, 10, LOADER_PROGRAM, &phoff, &size),
 	             LOADER_SCRIPT));
-	cr_expect(eq(int, loader_header(script, 2, &phoff, &size),
+	cr_expect(eq(int,
+	             loader_header(script, 2, LOADER_PROGRAM, &phoff, &size),
 	             LOADER_SCRIPT));
-	cr_expect(eq(int, loader_header(script, 1, &phoff, &size),
+	cr_expect(eq(int,
+	             loader_header(script, 1, LOADER_PROGRAM, &phoff, &size),
 	             LOADER_NOT_ELF));
 }
 
@@ -757,8 +772,10 @@ Test(plan, header_says_where_the_table_is)
 	size_t size;
 
 	good(&file);
-	cr_assert(eq(int, loader_header(file.bytes, 64, &phoff, &size),
-	             LOADER_OK));
+	cr_assert(
+		eq(int,
+	           loader_header(file.bytes, 64, LOADER_PROGRAM, &phoff, &size),
+	           LOADER_OK));
 	cr_expect(eq(u64, phoff, 64));
 	cr_expect(eq(sz, size, 6 * sizeof(Elf64_Phdr)));
 }
@@ -863,6 +880,102 @@ Test(plan, that_fails_names_the_header_and_the_number)
 	free(plan);
 }
 
+/* The same bytes as an interpreter. */
+/* clang-format off */
+static const struct row interps[] = {
+	{ "the good file" },
+	{ "the good file as ET_DYN", .poke = { { DYN } } },
+	{ "63 bytes", LOADER_TRUNCATED, .cut = 63 },
+	{ "a broken type", LOADER_INTERP_TYPE, { { E(e_type), ET_REL } } },
+	{ "a broken type and CPU", LOADER_OTHER_CPU,
+	  { { E(e_type), ET_REL }, { E(e_machine), 0 } } },
+	{ "a broken type and table", LOADER_PHDRS_CUT,
+	  { { E(e_type), ET_REL }, { E(e_phoff), 0x9000 } } },
+	{ "a broken interpreter", LOADER_OK,
+	  { { P(SPARE, p_type), PT_INTERP }, { P(SPARE, p_filesz), 1 } } },
+	{ "no segment", LOADER_SPAN,
+	  { { P(TEXT, p_type), PT_NOTE }, { P(RODATA, p_type), PT_NOTE },
+	    { P(DATA, p_type), PT_NOTE } } },
+	{ "one empty segment", LOADER_SPAN,
+	  { { P(TEXT, p_filesz), 0 }, { P(TEXT, p_memsz), 0 },
+	    { P(RODATA, p_type), PT_NOTE }, { P(DATA, p_type), PT_NOTE } } },
+	{ "ET_EXEC in the kernel's half", LOADER_ADDRESS,
+	  { { P(TEXT, p_vaddr), -0x10000ull } } },
+	{ "ET_DYN in the kernel's half", LOADER_OK,
+	  { { DYN }, { P(TEXT, p_vaddr), -0x10000ull },
+	    { P(RODATA, p_vaddr), -0xf000ull },
+	    { P(DATA, p_vaddr), -0xbf00ull } } },
+	{ "ET_EXEC, not enough room for its span behind its first segment",
+	  LOADER_ADDRESS, { { P(TEXT, p_vaddr), LOADER_TASK_SIZE - 0x1000 } } },
+	{ "ET_DYN around the end", LOADER_ADDRESS,
+	  { { DYN }, { P(TEXT, p_vaddr), -0x800ull },
+	    { P(TEXT, p_offset), 0x800 }, { P(TEXT, p_filesz), 0x800 } } },
+};
+/* clang-format on */
+
+Test(plan, of_an_interpreter_obeys_the_rules_for_one)
+{
+	static struct file file;
+	struct loader_plan *plan = new_plan();
+
+	for (size_t i = 0; i < COUNT(interps); i++) {
+		build(&file, &interps[i]);
+		cr_expect(eq(int, plan_as(LOADER_INTERP, &file, plan),
+		             interps[i].error),
+		          "%s", interps[i].name);
+		cr_expect(eq(u32, plan->interp_size, 0), "%s", interps[i].name);
+	}
+	free(plan);
+}
+
+Test(plan, of_an_interpreter_aligns_to_a_page_only)
+{
+	static struct file file;
+	struct loader_plan *plan = new_plan();
+
+	build(&file,
+	      &(struct row){
+		      .poke = { { DYN }, { P(TEXT, p_align), 1 << 21 } } });
+	cr_assert(eq(int, plan_as(LOADER_INTERP, &file, plan), LOADER_OK));
+	cr_expect(eq(u64, plan->align, LOADER_PAGE));
+	free(plan);
+}
+
+Test(plan, keeps_the_place_of_an_interpreter_that_is_cut)
+{
+	struct loader_plan *plan = plan_of(
+		&(struct row){ .error = LOADER_INTERP_CUT,
+	                       .poke = { { P(SPARE, p_type), PT_INTERP },
+	                                 { P(SPARE, p_offset), INT64_MAX },
+	                                 { P(SPARE, p_filesz), 7 } } });
+
+	cr_expect(eq(u64, plan->interp_offset, INT64_MAX));
+	cr_expect(eq(u32, plan->interp_size, 7));
+	free(plan);
+}
+
+Test(plan, tells_what_execve_refuses_from_what_it_kills)
+{
+	for (int i = LOADER_OK; i < LOADER_ERRORS; i++) {
+		int program = loader_errno(i, LOADER_PROGRAM);
+		int interp = loader_errno(i, LOADER_INTERP);
+		int refused = i > LOADER_OK && i < LOADER_KILLED;
+
+		cr_expect(eq(int, program != 0, refused), "%d", i);
+		cr_expect(eq(int, interp != 0, refused), "%d", i);
+		cr_expect(eq(int, loader_kills(i),
+		             i >= LOADER_KILLED && i < LOADER_IN_USE),
+		          "%d", i);
+	}
+	cr_expect(eq(int, loader_errno(LOADER_PHNUM, LOADER_PROGRAM), ENOEXEC));
+	cr_expect(eq(int, loader_errno(LOADER_PHNUM, LOADER_INTERP), ELIBBAD));
+	cr_expect(eq(int, loader_errno(LOADER_EMPTY, LOADER_PROGRAM), ENOEXEC));
+	cr_expect(eq(int, loader_errno(LOADER_EMPTY, LOADER_INTERP), EIO));
+	cr_expect(eq(int, loader_errno(LOADER_TRUNCATED, LOADER_INTERP), EIO));
+	cr_expect(
+		eq(int, loader_errno(LOADER_INTERP_CUT, LOADER_PROGRAM), EIO));
+}
+
 Test(plan, reads_bytes_at_any_alignment)
 {
 	static struct file file;
@@ -871,7 +984,9 @@ Test(plan, reads_bytes_at_any_alignment)
 
 	good(&file);
 	memcpy(moved + 1, file.bytes, FILE_SIZE);
-	cr_expect(eq(int, loader_plan(moved + 1, moved + 65, FILE_SIZE, plan),
+	cr_expect(eq(int,
+	             loader_plan(moved + 1, moved + 65, FILE_SIZE,
+	                         LOADER_PROGRAM, plan),
 	             LOADER_OK));
 	free(plan);
 }
@@ -930,7 +1045,8 @@ Test(map, tells_each_mapping_in_order)
 
 	int fd = memory_file(&file);
 
-	cr_assert(eq(int, loader_map(plan, fd, 0, &image, tell, &list),
+	cr_assert(eq(int,
+	             loader_map(plan, fd, LOADER_ANYWHERE, &image, tell, &list),
 	             LOADER_OK));
 
 	static const struct told expected[] = {
@@ -968,7 +1084,8 @@ Test(map, does_not_replace_what_is_under_the_first_segment)
 
 	int fd = memory_file(&file);
 
-	cr_expect(eq(int, loader_map(plan, fd, 0, &image, NULL, NULL),
+	cr_expect(eq(int,
+	             loader_map(plan, fd, LOADER_ANYWHERE, &image, NULL, NULL),
 	             LOADER_IN_USE));
 	cr_expect(eq(int, image.error, EEXIST));
 	cr_expect(eq(chr, there[0], 7));
@@ -1006,7 +1123,8 @@ Test(map, says_which_call_failed_and_where)
 	struct loader_plan *plan = plan_of(&rows[0]);
 	struct loader_image image;
 
-	cr_expect(eq(int, loader_map(plan, -1, 0, &image, NULL, NULL),
+	cr_expect(eq(int,
+	             loader_map(plan, -1, LOADER_ANYWHERE, &image, NULL, NULL),
 	             LOADER_MAP_FAILED));
 	cr_expect(eq(int, image.error, EBADF));
 	cr_expect(eq(u32, image.bad_index, TEXT));
@@ -1024,9 +1142,134 @@ Test(map, aligns_a_PIE_as_it_asks)
 
 	int fd = memory_file(&file);
 
-	cr_assert(eq(int, loader_map(plan, fd, 0, &image, NULL, NULL),
+	cr_assert(eq(int,
+	             loader_map(plan, fd, LOADER_ANYWHERE, &image, NULL, NULL),
 	             LOADER_OK));
 	cr_expect(eq(u64, (plan->low + image.bias) % (1 << 24), 0));
+	unmap(plan, &image);
+	close(fd);
+	free(plan);
+}
+
+static uint64_t bias_of(const struct row *row, enum loader_role role,
+                        uint64_t base)
+{
+	static struct file file;
+	struct loader_plan *plan = new_plan();
+	struct loader_image image;
+	int fd;
+
+	build(&file, row);
+	fd = memory_file(&file);
+	cr_assert(eq(int, plan_as(role, &file, plan), LOADER_OK));
+	cr_assert(eq(int, loader_map(plan, fd, base, &image, NULL, NULL),
+	             LOADER_OK));
+	unmap(plan, &image);
+	close(fd);
+	free(plan);
+	return image.bias;
+}
+
+Test(map, puts_the_first_segment_at_the_base_not_the_lowest)
+{
+	struct row row = { .poke = { { DYN },
+		                     { P(TEXT, p_vaddr), BASE + 0x9000 },
+		                     { E(e_entry), BASE + 0x9800 } } };
+
+	cr_expect(eq(u64, bias_of(&row, LOADER_PROGRAM, 0x200000009000),
+	             0x200000009000 - (BASE + 0x9000)));
+}
+
+Test(map, takes_linked_addresses_for_a_hint)
+{
+	struct row row = { .poke = { { DYN } } };
+	void *there;
+
+	cr_expect(eq(u64, bias_of(&row, LOADER_INTERP, LOADER_LINKED), 0));
+	there = mmap((void *)(BASE + 0x1000), 0x1000, PROT_NONE,
+	             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+	cr_assert(eq(ptr, there, (void *)(BASE + 0x1000)));
+	cr_expect(ne(u64, bias_of(&row, LOADER_INTERP, LOADER_LINKED), 0));
+	munmap(there, 0x1000);
+}
+
+Test(map, asks_nobody_where_a_PIE_goes_that_begins_with_bss)
+{
+	struct row row = { .poke = { { DYN }, { P(TEXT, p_filesz), 0 } } };
+
+	cr_expect(eq(u64, bias_of(&row, LOADER_INTERP, LOADER_LINKED), 0));
+	if (geteuid() == 0) /* page 0 takes a privilege */
+		cr_expect(eq(u64,
+		             bias_of(&row, LOADER_PROGRAM, LOADER_ANYWHERE),
+		             -BASE));
+}
+
+Test(map, maps_no_part_of_a_segment_that_does_not_fit)
+{
+	static struct file file;
+	struct loader_plan *plan = new_plan();
+	struct loader_image image;
+
+	/* begins at 0, for it begins with bss */
+	build(&file,
+	      &(struct row){
+		      .poke = { { DYN },
+	                        { P(TEXT, p_filesz), 0 },
+	                        { P(TEXT, p_memsz), 0 },
+	                        { P(RODATA, p_memsz), 1ull << 46 },
+	                        { P(RODATA, p_vaddr),
+	                          BASE + (1ull << 46) + (1ull << 45) } } });
+	cr_assert(eq(int, plan_as(LOADER_INTERP, &file, plan), LOADER_OK));
+	cr_expect(eq(int,
+	             loader_map(plan, -1, LOADER_ANYWHERE, &image, NULL, NULL),
+	             LOADER_MAP_FAILED));
+	cr_expect(eq(int, image.error, ENOMEM));
+	cr_expect(eq(u32, image.bad_index, RODATA));
+	free(plan);
+}
+
+Test(map, has_room_only_where_nothing_is)
+{
+	struct loader_plan *plan = plan_of(&rows[0]);
+	struct loader_plan *pie = plan_of(&rows[1]);
+	struct loader_image image;
+	void *there =
+		mmap((void *)(BASE + 0x6000), 0x1000, PROT_NONE,
+	             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0);
+
+	cr_assert(eq(ptr, there, (void *)(BASE + 0x6000)));
+	cr_expect(eq(int, loader_room(plan, &image), LOADER_IN_USE));
+	cr_expect(eq(u32, image.bad_index, DATA));
+	cr_expect(eq(int, loader_room(pie, &image), LOADER_OK));
+	munmap(there, 0x1000);
+	cr_expect(eq(int, loader_room(plan, &image), LOADER_OK));
+	free(plan);
+	free(pie);
+}
+
+Test(map, of_an_ET_EXEC_interpreter_takes_its_whole_span)
+{
+	static struct file file;
+	struct loader_plan *plan = new_plan();
+	struct loader_image image;
+	unsigned char there;
+	int fd;
+
+	build(&file, &rows[0]);
+	fd = memory_file(&file);
+	cr_assert(eq(int, plan_as(LOADER_INTERP, &file, plan), LOADER_OK));
+	/* a program in the hole between its segments, and under the first */
+	cr_assert(ne(ptr,
+	             mmap((void *)BASE, 0x3000, PROT_READ,
+	                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1,
+	                  0),
+	             MAP_FAILED));
+	cr_expect(eq(int,
+	             loader_map(plan, fd, LOADER_LINKED, &image, NULL, NULL),
+	             LOADER_OK));
+	cr_expect(eq(int, mincore((void *)BASE, 0x1000, &there), 0));
+	cr_expect(
+		eq(int, mincore((void *)(BASE + 0x2000), 0x1000, &there), -1));
 	unmap(plan, &image);
 	close(fd);
 	free(plan);

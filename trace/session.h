@@ -56,6 +56,7 @@ enum session_option {
 	SESSION_NO_NET = 2,   /* --net=off */
 	SESSION_NO_FATAL = 4, /* leave default-fatal signals alone: pid 1 */
 	SESSION_NO_NAMES = 8, /* --names=off: PR_SET_VMA as the kernel says */
+	SESSION_FAITHFUL = 16, /* --faithful: SIGSEGV where the kernel kills */
 };
 
 /* Descriptors of the target that the image hands over, in this order. */
@@ -103,6 +104,7 @@ struct trace_session {
 	uint64_t plan_size; /* bytes of the plan behind SESSION_PLAN */
 	uint32_t exit_code; /* with REFUSED and FAILED: 125, 126, 127 */
 	uint32_t error;     /* and the errno that goes with the message, or 0 */
+	uint32_t killed;    /* 1: the kernel would not refuse but kill */
 	char message[512];
 	/* where the image sits, told by the image before it sends descriptors
 	 */

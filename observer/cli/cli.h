@@ -6,6 +6,7 @@
  *   options.c  the options of each verb, their help and their parsing
  *   pages.c    a program of the build: man pages and completions
  *   run.c      goload PROGRAM, goload record
+ *   program.c  the program's file: PATH, scripts, what execve checks
  *   report.c   goload report
  *   compare.c  goload compare
  *   why.c      their option --why
@@ -80,6 +81,7 @@ struct cli_options {
 	int metric;         /* --metric: enum export_metric */
 	bool redact;        /* --redact */
 	bool bytes;         /* --bytes */
+	bool faithful;      /* --faithful */
 	int color;          /* --color: enum cli_color */
 	bool no_pager;      /* --no-pager */
 	const char *why;    /* --why */
@@ -121,6 +123,15 @@ void cli_help(enum cli_verb verb);
 void cli_parse_environment(enum cli_verb verb, struct cli_options *options);
 /* The environment without what is meant for goload. */
 char **cli_program_environment(void);
+
+/* program.c: the file to execute for argv, or the end of this process. */
+struct cli_program {
+	const char *path; /* what execve is given: of a script its own */
+	const char *exe;  /* the file: of a script the interpreter's */
+	char **argv;      /* of a script with its interpreter before it */
+	int fd;
+};
+struct cli_program cli_open(char **argv);
 
 /* the verbs */
 int cli_run(const struct cli_options *options, bool summary);

@@ -85,6 +85,11 @@ const struct cli_option_row cli_options[] = {
 	  "so that the report has the names. With all a Go program whose go.mod "
 	  "is older is asked to as well, by GODEBUG. With off they are told what "
 	  "the kernel says." },
+	{ NULL, "--faithful", NULL, INTO(faithful), RUNNING,
+	  "end as the kernel would end a program that it kills before it begins",
+	  "Where a segment cannot be mapped, that is death by SIGSEGV, without a "
+	  "word. Otherwise goload says which program header is at fault and exits "
+	  "with 126." },
 	{ NULL, "--at", "TIME", INTO(at), IN(CLI_MAP),
 	  "the moment: 12.5ms, 1.2s or a number of ns after the run began, "
 	  "start, peak (of VmSize), or end, the default",
@@ -125,8 +130,8 @@ const struct cli_verb_row cli_verbs[CLI_VERBS] = {
 	                  "the difference of their VmSize is made of" },
 	[CLI_INSPECT] = { "inspect", CLI_OPERAND_FILE,
 	                  "goload inspect [OPTION]... ELF",
-	                  "what a program is, and how each of its syscall sites "
-	                  "is served" },
+	                  "what a program file is made of, and how each of its "
+	                  "syscall sites\nis served" },
 	[CLI_EXPORT] = { "export", CLI_OPERAND_FILE,
 	                 "goload export [OPTION]... FILE",
 	                 "a recorded run for other programs: pprof, Perfetto, "

@@ -10,15 +10,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/xattr.h>
 #include <time.h>
 #include <unistd.h>
 
-#define PATH_ROOM 8192
+#define NAME_ROOM 8192
 #define UNKNOWN   ((size_t)-1)
 
 /* What the callbacks need to know, in the observer. */
@@ -29,86 +29,6 @@ struct story {
 	bool summary;
 	int log_fd; /* where goload speaks */
 };
-
-/* A name without a slash is looked up in PATH, as a shell does. */
-static const char *look_up(const char *name)
-{
-	static char path[PATH_ROOM];
-	const char *list = getenv("PATH");
-	bool denied = false;
-
-	if (!list)
-		list = "/bin:/usr/bin";
-	while (*list) {
-		size_t size = strcspn(list, ":");
-
-		snprintf(path, sizeof(path), "%.*s%s%s", (int)size, list,
-		         size ? "/" : "", name);
-		if (faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == 0) {
-			struct stat st;
-
-			if (stat(path, &st) == 0 && S_ISREG(st.st_mode))
-				return path;
-		} else if (errno == EACCES) {
-			denied = true;
-		}
-		list += size + (list[size] == ':');
-	}
-	if (denied)
-		cli_fail(CLI_CANNOT_LOAD, name, EACCES, "cannot be executed");
-	cli_fail(CLI_NOT_FOUND, name, 0, "not found in PATH");
-}
-
-static const char *kind_of(mode_t mode)
-{
-	switch (mode & S_IFMT) {
-	case S_IFDIR:
-		return "is a directory";
-	case S_IFIFO:
-		return "is a FIFO, not a program";
-	case S_IFSOCK:
-		return "is a socket, not a program";
-	default:
-		return "is a device, not a program";
-	}
-}
-
-/* The kernel changes credentials for such a file, and goload cannot. */
-static void refuse_privileged(const char *path, int fd, const struct stat *st)
-{
-	char capability[64];
-
-	if (st->st_mode & S_ISUID)
-		cli_fail(CLI_CANNOT_LOAD, path, 0, "is setuid");
-	if ((st->st_mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP))
-		cli_fail(CLI_CANNOT_LOAD, path, 0, "is setgid");
-	if (fgetxattr(fd, "security.capability", capability,
-	              sizeof(capability)) > 0)
-		cli_fail(CLI_CANNOT_LOAD, path, 0, "has file capabilities");
-}
-
-/* The program's file, checked as execve checks it before it reads it. */
-static int open_program(const char *path)
-{
-	struct stat st;
-	int fd;
-
-	if (stat(path, &st) < 0)
-		cli_fail(errno == ENOENT || errno == ENOTDIR ? CLI_NOT_FOUND
-		                                             : CLI_CANNOT_LOAD,
-		         path, errno, "cannot be found");
-	if (!S_ISREG(st.st_mode))
-		cli_fail(CLI_CANNOT_LOAD, path, 0, "%s", kind_of(st.st_mode));
-	if (faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) < 0)
-		cli_fail(CLI_CANNOT_LOAD, path, errno, "cannot be executed");
-	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0)
-		cli_fail(CLI_CANNOT_LOAD, path, errno, "cannot be read");
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
-		cli_fail(CLI_CANNOT_LOAD, path, 0, "is not a regular file");
-	refuse_privileged(path, fd, &st);
-	return fd;
-}
 
 static const char *base_name(const char *path)
 {
@@ -144,25 +64,25 @@ static size_t expand(char *to, size_t room, char what, const char *program)
 static char *expand_name(const char *option, const char *pattern,
                          const char *program)
 {
-	char *name = malloc(PATH_ROOM);
+	char *name = malloc(NAME_ROOM);
 	size_t at = 0;
 
 	if (!name)
 		cli_fail(CLI_FAILED, pattern, ENOMEM, "cannot be written");
-	for (const char *p = pattern; *p && at < PATH_ROOM; p++) {
+	for (const char *p = pattern; *p && at < NAME_ROOM; p++) {
 		size_t size;
 
 		if (*p != '%') {
 			name[at++] = *p;
 			continue;
 		}
-		size = expand(name + at, PATH_ROOM - at, *++p, program);
+		size = expand(name + at, NAME_ROOM - at, *++p, program);
 		if (size == UNKNOWN)
 			cli_misused("record", option,
 			            "knows %p %e %h %t and %% only");
 		at += size;
 	}
-	if (at >= PATH_ROOM)
+	if (at >= NAME_ROOM)
 		cli_fail(CLI_FAILED, pattern, ENAMETOOLONG,
 		         "cannot be written");
 	name[at] = 0;
@@ -272,13 +192,30 @@ static void finish(void *context, const void *run, size_t size, int error)
 		say_next(story->output);
 }
 
-static void failed(void *context, const struct record_failure *failure)
+/* One line, unless the signal is to say it: the kernel says nothing either. */
+static void say_failure(const struct story *story,
+                        const struct record_failure *failure)
 {
-	const struct story *story = context;
-
-	cli_complain(story->path, failure->error, "%s", failure->message);
 	if (story->output)
 		unlink(story->output);
+	if (failure->killed && story->options->faithful)
+		return;
+	cli_complain(story->path, failure->error, "%s%s",
+	             failure->killed ? "the kernel would kill it: " : "",
+	             failure->message);
+}
+
+static void failed(void *context, const struct record_failure *failure)
+{
+	say_failure(context, failure);
+}
+
+/* A fault, so that neither an ignored nor a blocked signal, nor being pid 1,
+ * keeps it from killing. */
+static void die_as_killed(void)
+{
+	signal(SIGSEGV, SIG_DFL);
+	__asm__ volatile("hlt");
 }
 
 /* Go names its mappings by default only where go.mod says 1.25 or later. */
@@ -320,6 +257,8 @@ static uint32_t session_options(const struct cli_options *options)
 		session |= SESSION_NO_NET;
 	if (options->names == CLI_NAMES_OFF)
 		session |= SESSION_NO_NAMES;
+	if (options->faithful)
+		session |= SESSION_FAITHFUL;
 	if (getpid() == 1)
 		session |= SESSION_NO_FATAL;
 	return session;
@@ -327,10 +266,8 @@ static uint32_t session_options(const struct cli_options *options)
 
 int cli_run(const struct cli_options *options, bool summary)
 {
-	const char *name = options->operand[0];
 	struct story story = { .options = options, .summary = summary };
 	struct record_options record = {
-		.argv = options->operand,
 		.output_fd = -1,
 		.options = session_options(options),
 		.finish = finish,
@@ -338,12 +275,16 @@ int cli_run(const struct cli_options *options, bool summary)
 		.context = &story,
 	};
 	struct record_failure failure;
+	struct cli_program program;
 
 	if (!summary && !options->output)
 		cli_misused("record", NULL, "no -o FILE given");
-	story.log_fd = record.log_fd = open_log(options, name);
-	story.path = record.path = strchr(name, '/') ? name : look_up(name);
-	record.program_fd = open_program(record.path);
+	story.log_fd = record.log_fd = open_log(options, options->operand[0]);
+	program = cli_open(options->operand);
+	story.path = record.path = program.path;
+	record.exe = program.exe;
+	record.program_fd = program.fd;
+	record.argv = program.argv;
 	if (options->output) {
 		story.output = expand_name("-o", options->output, record.path);
 		record.output_fd = open_new(story.output, O_RDWR | O_EXCL);
@@ -352,8 +293,8 @@ int cli_run(const struct cli_options *options, bool summary)
 		ask_for_names();
 	record.envp = cli_program_environment();
 	record_start(&record, &failure);
-	if (story.output)
-		unlink(story.output);
-	cli_fail(failure.code, record.path, failure.error, "%s",
-	         failure.message);
+	say_failure(&story, &failure);
+	if (failure.killed && options->faithful)
+		die_as_killed();
+	return failure.code;
 }

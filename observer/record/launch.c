@@ -164,6 +164,9 @@ static bool wait_for_plan(struct trace_session *session, pid_t observer,
 		const struct timespec slice = { .tv_nsec = 10000000 };
 		uint32_t bell = __atomic_load_n(&session->target_bell,
 		                                __ATOMIC_ACQUIRE);
+		/* first: what refuses says so, and then it is gone */
+		bool dead =
+			waitpid(observer, NULL, __WALL | WNOHANG) == observer;
 		uint32_t state =
 			__atomic_load_n(&session->state, __ATOMIC_ACQUIRE);
 
@@ -173,10 +176,12 @@ static bool wait_for_plan(struct trace_session *session, pid_t observer,
 			record_fail(failure, (int)session->exit_code,
 			            (int)session->error, "%s",
 			            session->message);
-			waitpid(observer, NULL, __WALL);
+			failure->killed = session->killed;
+			if (!dead)
+				waitpid(observer, NULL, __WALL);
 			return false;
 		}
-		if (waitpid(observer, NULL, __WALL | WNOHANG) == observer) {
+		if (dead) {
 			record_fail(failure, 125, 0, "the observer died");
 			return false;
 		}
@@ -202,6 +207,20 @@ static char **session_environment(char **envp, int session_fd)
 	with[count] = name;
 	with[count + 1] = NULL;
 	return with;
+}
+
+#ifndef AT_EXECVE_CHECK
+#define AT_EXECVE_CHECK 0x10000 /* Linux 6.14 */
+#endif
+
+int record_may_exec(int fd)
+{
+	char *argv[] = { (char *)"", NULL }, *envp[] = { NULL };
+	long result = syscall(SYS_execveat, fd, "", argv, envp,
+	                      AT_EMPTY_PATH | AT_EXECVE_CHECK);
+
+	/* anything else is about the question, not the file */
+	return result < 0 && (errno == ETXTBSY || errno == EACCES) ? errno : 0;
 }
 
 static void keep_open(int fd)

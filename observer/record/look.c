@@ -65,6 +65,7 @@ void record_fail(struct record_failure *failure, int code, int error,
 
 	failure->code = code;
 	failure->error = error;
+	failure->killed = false;
 	va_start(list, format);
 	vsnprintf(failure->message, sizeof(failure->message), format, list);
 	va_end(list);

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -169,6 +170,7 @@ static void refuse(struct trace_session *session,
 {
 	session->exit_code = (uint32_t)failure->code;
 	session->error = (uint32_t)failure->error;
+	session->killed = failure->killed;
 	memcpy(session->message, failure->message, sizeof(session->message));
 	set_state(session, SESSION_REFUSED);
 	_exit(0);
@@ -373,6 +375,7 @@ static bool wait_for_boot(struct life *life)
 			record_fail(&failure, (int)life->session->exit_code,
 			            (int)life->session->error, "%s",
 			            life->session->message);
+			failure.killed = life->session->killed;
 			restore_stderr(life->stderr_fd);
 			life->options->failed(life->options->context, &failure);
 			life->session->reported = 1;
@@ -670,6 +673,10 @@ void observe(struct observer *observer)
 	if (options.output_fd < 0)
 		options.output_fd = (int)syscall(SYS_memfd_create, "goload-run",
 		                                 MFD_CLOEXEC);
+	/* until it is watched, nobody tells that the target is gone */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != observer->target)
+		_exit(0);
 	if (!plan_program(&options, &life.plan, &failure))
 		refuse(observer->session, &failure);
 	if (!output_open(&life.out, options.output_fd) ||
@@ -683,6 +690,7 @@ void observe(struct observer *observer)
 		record_send(observer->socket_fd, life.plan.interp_fd);
 	}
 	write_clock(&life);
+	prctl(PR_SET_PDEATHSIG, 0);
 	set_state(observer->session, SESSION_PLANNED);
 	drain_prepare(&life.drain); /* while goload becomes the image */
 	if (wait_for_boot(&life)) {

@@ -8,6 +8,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -16,6 +17,7 @@
 #include <unistd.h>
 
 #define VDSO_PAGES 4 /* more than any vDSO has */
+#define READ_MOST  (4l << 30)
 
 static bool map_file(int fd, struct symbol_bytes *file,
                      struct record_failure *failure)
@@ -26,19 +28,46 @@ static bool map_file(int fd, struct symbol_bytes *file,
 	return false;
 }
 
-/* In the words of the rule, with the program header at fault. */
-static void explain(struct record_failure *failure,
-                    const struct loader_plan *plan, enum loader_error error)
+/*
+ * How much of a file can hold names and sites: what is behind the last stored
+ * byte of a sparse one cannot, and READ_MOST bytes are enough.
+ */
+static size_t stored_size(int fd, size_t size)
 {
-	if (error >= LOADER_KILLED && error < LOADER_MAP_FAILED)
-		record_fail(failure, 126, 0, "program header %u: %s (0x%llx)",
-		            plan->bad_index, loader_strerror(error),
-		            (unsigned long long)plan->bad_value);
-	else
-		record_fail(failure, 126, 0, "%s", loader_strerror(error));
+	off_t at = 0, data;
+
+	while (at < READ_MOST && (data = lseek(fd, at, SEEK_DATA)) >= 0) {
+		at = lseek(fd, data, SEEK_HOLE);
+		if (at <= data)
+			return size < READ_MOST ? size : READ_MOST;
+	}
+	if (at > READ_MOST)
+		at = READ_MOST;
+	return (size_t)at < size ? (size_t)at : size;
+}
+
+/* In the words of the rule, with the program header at fault, and what execve
+ * answers; `interp`: the interpreter's path, NULL for the program. */
+static void explain(struct record_failure *failure, const char *interp,
+                    const struct loader_plan *plan, enum loader_error error,
+                    int answer)
+{
+	char header[64] = "", value[32] = "";
+
+	if (loader_kills(error) && error != LOADER_INTERP_TYPE) {
+		snprintf(header, sizeof(header),
+		         "program header %u: ", plan->bad_index);
+		snprintf(value, sizeof(value), " (0x%llx)",
+		         (unsigned long long)plan->bad_value);
+	}
+	record_fail(failure, 126, answer, "%s%.200s%s%s%s%s",
+	            interp ? "interpreter " : "", interp ? interp : "",
+	            interp ? ": " : "", header, loader_strerror(error), value);
+	failure->killed = loader_kills(error);
 }
 
 static enum loader_error plan_segments(const struct symbol_bytes *file,
+                                       enum loader_role role,
                                        struct loader_plan *plan)
 {
 	uint8_t header[LOADER_HEADER] = { 0 };
@@ -50,30 +79,38 @@ static enum loader_error plan_segments(const struct symbol_bytes *file,
 
 	if (have)
 		memcpy(header, file->at, have);
-	error = loader_header(header, have, &phoff, &phdrs_size);
+	error = loader_header(header, have, role, &phoff, &phdrs_size);
 	if (error)
 		return error;
 	phdrs = module_part(file, phoff, phdrs_size);
-	return phdrs ? loader_plan(header, phdrs, file->size, plan)
+	return phdrs ? loader_plan(header, phdrs, file->size, role, plan)
 	             : LOADER_PHDRS_CUT;
 }
 
-/* PT_INTERP's path, as open_exec() takes it: up to its first NUL. */
+/* What the kernel says when it reads PT_INTERP's path past the file's end: some
+ * offsets it does not take at all. */
+static int read_errno(int fd, const struct loader_plan *plan)
+{
+	char path[LOADER_INTERP_MAX];
+
+	if (pread(fd, path, plan->interp_size, (off_t)plan->interp_offset) < 0)
+		return errno;
+	return loader_errno(LOADER_INTERP_CUT, LOADER_PROGRAM);
+}
+
+/* PT_INTERP's path, as open_exec() takes it: up to its first NUL; an empty one
+ * is the working folder. */
 static const char *interp_path(const struct symbol_bytes *file,
                                const struct loader_plan *plan,
                                struct record_failure *failure)
 {
-	const uint8_t *path =
-		module_part(file, plan->interp_offset, plan->interp_size);
+	const char *path = (const char *)module_part(file, plan->interp_offset,
+	                                             plan->interp_size);
 
-	if (!path)
-		record_fail(failure, 126, 0, "%s",
-		            loader_strerror(LOADER_INTERP_CUT));
-	else if (path[plan->interp_size - 1])
-		record_fail(failure, 126, 0, "%s",
-		            loader_strerror(LOADER_INTERP_NUL));
-	else
-		return (const char *)path;
+	if (path && !path[plan->interp_size - 1])
+		return *path ? path : ".";
+	explain(failure, NULL, plan, LOADER_INTERP_NUL,
+	        loader_errno(LOADER_INTERP_NUL, LOADER_PROGRAM));
 	return NULL;
 }
 
@@ -81,6 +118,7 @@ static bool open_interp(const char *path, int *fd,
                         struct record_failure *failure)
 {
 	struct stat st;
+	int error;
 
 	if (stat(path, &st) < 0)
 		record_fail(failure, 126, errno, "interpreter %s", path);
@@ -89,6 +127,8 @@ static bool open_interp(const char *path, int *fd,
 	else if (faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) < 0 ||
 	         (*fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)) < 0)
 		record_fail(failure, 126, errno, "interpreter %s", path);
+	else if ((error = record_may_exec(*fd)) != 0)
+		record_fail(failure, 126, error, "interpreter %s", path);
 	else
 		return true;
 	return false;
@@ -110,11 +150,11 @@ static bool plan_interp(const struct symbol_bytes *program, struct plan *plan,
 	if (!plan->interp_path || !plan->interp) {
 		record_fail(failure, 125, ENOMEM, "cannot be planned");
 	} else if (map_file(plan->interp_fd, file, failure)) {
-		error = plan_segments(file, plan->interp);
+		error = plan_segments(file, LOADER_INTERP, plan->interp);
 		done = !error;
 		if (error)
-			record_fail(failure, 126, 0, "interpreter %s: %s", path,
-			            loader_strerror(error));
+			explain(failure, path, plan->interp, error,
+			        loader_errno(error, LOADER_INTERP));
 		else
 			early_start(&plan->early, program, file, path);
 	}
@@ -207,18 +247,28 @@ bool plan_program(const struct record_options *options, struct plan *plan,
 	}
 	if (!map_file(options->program_fd, file, failure))
 		return false;
-	error = plan_segments(file, plan->program);
+	error = plan_segments(file, LOADER_PROGRAM, plan->program);
+	if (error && !loader_kills(error)) {
+		explain(failure, NULL, plan->program, error,
+		        error == LOADER_INTERP_CUT
+		                ? read_errno(options->program_fd, plan->program)
+		                : loader_errno(error, LOADER_PROGRAM));
+		return false;
+	}
+	/* before a segment is mapped the interpreter's headers are read */
+	if (plan->program->interp_size && !plan_interp(file, plan, failure))
+		return false;
 	if (error) {
-		explain(failure, plan->program, error);
-	} else if (!plan->program->interp_size ||
-	           plan_interp(file, plan, failure)) {
+		explain(failure, NULL, plan->program, error, 0);
+	} else {
+		file->size = stored_size(options->program_fd, file->size);
 		module_read(&plan->module[PATCH_PROGRAM], file, PATCH_PROGRAM,
 		            options->options);
 		plan_vdso(plan, options->options);
 		if (plan->interp)
 			plan->module[PATCH_INTERP] =
 				early_interp(&plan->early);
-		plan->exe = realpath(options->path, NULL);
+		plan->exe = realpath(options->exe, NULL);
 		done = plan->exe && assemble(plan, options->path, plan->exe);
 		if (!done)
 			record_fail(failure, 125, ENOMEM, "cannot be planned");

@@ -21,6 +21,7 @@
 
 #include "trace/trace.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,11 +29,13 @@
 struct record_failure {
 	int code;          /* exit status: 125, 126, 127 */
 	int error;         /* errno to add, or 0 */
+	bool killed;       /* the kernel would not refuse but kill */
 	char message[512]; /* "segment 2 lies outside the address space" */
 };
 
 struct record_options {
 	const char *path; /* as execve would get it: AT_EXECFN */
+	const char *exe;  /* the file: another for a script */
 	int program_fd;   /* the file, open for reading */
 	char **argv, **envp;
 	int output_fd;    /* the run file; -1: in memory only */
@@ -49,6 +52,10 @@ struct record_options {
 	void (*failed)(void *context, const struct record_failure *failure);
 	void *context;
 };
+
+/* Why execve may not take this open file, an errno; 0: it may, as far as the
+ * kernel can be asked. */
+int record_may_exec(int fd);
 
 /* Returns only on failure. */
 void record_start(const struct record_options *options,
