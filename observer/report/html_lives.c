@@ -19,7 +19,7 @@
 #define EDGES       256
 #define GROUPS_MOST 1024 /* of kind and stack, in the rest */
 #define SHOTS_MOST  64
-#define RANGES_MOST 32768 /* of all shots */
+#define RANGES_MOST 32768 /* of all shots, or so */
 #define MARKS_MOST  128   /* threads */
 
 /* ---- groups -------------------------------------------------------------- */
@@ -397,19 +397,27 @@ static void write_marks(struct page *page, const struct ledger_lives *lives)
 
 /* ---- what was resident --------------------------------------------------- */
 
+/* One of how many shots is taken. */
+static size_t shot_step(const struct ledger_run *run)
+{
+	size_t ranges = 0,
+	       shots = (run->shot_count + SHOTS_MOST - 1) / SHOTS_MOST;
+
+	for (size_t i = 0; i < run->shot_count; i++)
+		ranges += run->shot[i].count;
+	ranges = (ranges + RANGES_MOST - 1) / RANGES_MOST;
+	return shots > ranges ? shots : ranges;
+}
+
 static void write_shots(struct page *page)
 {
 	const struct ledger_run *run = page->ledger->run;
-	size_t step = (run->shot_count + SHOTS_MOST - 1) / SHOTS_MOST;
-	size_t ranges = 0;
+	size_t step = shot_step(run);
 
 	fputs(",\"shots\":[", page->out);
 	for (size_t i = 0; i < run->shot_count; i += step) {
 		const struct ledger_shot *shot = &run->shot[i];
 
-		ranges += shot->count;
-		if (ranges > RANGES_MOST)
-			break;
 		fprintf(page->out, "%s{\"t\":%" PRIu64, i ? "," : "",
 		        ledger_time(run, shot->tsc));
 		PAGE_COLUMN(page, "start", shot->count, shot->range[at].start);

@@ -177,6 +177,7 @@ await fact("its sentences are there", async () => {
 // ---- what can be done ----------------------------------------------------------------
 
 await fact("a range is selected with the mouse, and what was made in it is shown", async () => {
+	await page.locator("#time .marks").scrollIntoViewIfNeeded();
 	const box = await page.locator("#time .u-over").boundingBox();
 	await page.mouse.move(box.x + box.width * 0.02, box.y + box.height / 2);
 	await page.mouse.down();

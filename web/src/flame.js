@@ -32,6 +32,7 @@ function path(stack, group) {
 function addPath(root, stack, group, value) {
 	if (!value)
 		return;
+	root.pieces++;
 	const frames = path(stack, group);
 	let node = root;
 	if (S.turned)
@@ -47,6 +48,7 @@ function addPath(root, stack, group, value) {
 
 function buildTree() {
 	const root = newNode("all", "", null);
+	root.pieces = 0;
 	const shot = S.mode === "made" ? null : shotAt(S.t);
 	for (const i of X.chosen) {
 		if (L.own[i])
@@ -244,7 +246,7 @@ function makeFlame() {
 		el("span", { class: "muted" }, `zoomed: ${top.name}`)] : []);
 		said.dataset.value = tree.value;
 		said.textContent = tree.value
-			? `${metricWords(tree.value)} in ${count(X.chosen.length - X.chosen.filter((i) => L.own[i]).length + X.rest.length, "piece")}.`
+			? `${metricWords(tree.value)} in ${count(tree.pieces, "piece")}.`
 			: `Nothing ${S.metric === "mappings" ? "mapped" : S.metric} here${S.q ? " that the search finds" : ""}.`;
 		table.draw();
 	});

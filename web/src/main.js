@@ -68,8 +68,8 @@ async function begin() {
 		readState();
 		tell();
 	});
-	for (const media of [systemDark, printing])
-		media.addEventListener("change", tell);
+	systemDark.addEventListener("change", tell);
+	printing.addEventListener("change", drawNow); // paper does not wait
 	document.documentElement.dataset.ready = "yes";
 	tell();
 }

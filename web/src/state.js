@@ -93,12 +93,14 @@ const writeState = (() => {
 	};
 })();
 
-const draw = soon(() => {
+function drawNow() {
 	computeSelection();
 	for (const listener of listeners)
 		listener();
 	writeState();
-});
+}
+
+const draw = soon(drawNow);
 
 // The page is busy until what was asked for is seen, and stands in the address.
 function tell() {
