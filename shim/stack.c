@@ -160,15 +160,14 @@ static uint64_t top_of(uint64_t key, uint64_t sp)
 }
 
 /*
- * Bytes of the ring of copies, or 0 when the observer makes no room: within a
- * second, for it may be reading a large program's tables.  Where it stood when
- * patience ran out nobody waits again: a thread that was killed in its copy
- * never gives it back.
+ * Bytes of the ring of copies, or 0 when the observer makes no room.  Where it
+ * stood when patience ran out nobody waits again: a thread that was killed in
+ * its copy never gives it back.
  */
 static int take_room(uint64_t size, uint64_t *at)
 {
 	static uint64_t stuck = UINT64_MAX;
-	int slices = 0, times = 5;
+	int slices = 0;
 
 	for (;;) {
 		uint64_t tail = __atomic_load_n(&shim_session.stack_tail,
@@ -185,15 +184,10 @@ static int take_room(uint64_t size, uint64_t *at)
 			*at = head;
 			return 1;
 		}
-		if (tail == stuck)
-			return 0;
-		if (shim_ring_patience(&slices))
-			continue;
-		if (!--times || !shim_observer_alive()) {
+		if (tail == stuck || !shim_ring_patience(&slices)) {
 			stuck = tail;
 			return 0;
 		}
-		slices = 0;
 	}
 }
 
