@@ -165,6 +165,7 @@ if $CC -fsanitize=address,undefined "$tmp/empty.c" -o "$tmp/empty" 2>/dev/null &
 	fact 'loader/plan.c takes every file without a fault' replayed plan \
 		"$here/../loader/plan.c" "$here/../loader/strerror.c"
 	fact 'so does loader/stack.c' replayed stack "$here/../loader/stack.c"
+	fact 'and observer/sites' replayed sites "$here"/../observer/sites/*.c -lZydis
 else
 	left_out 'loader/plan.c takes every file without a fault' \
 		'takes the sanitizers'
