@@ -8,6 +8,7 @@
  *   run.c      goload PROGRAM, goload record
  *   program.c  the program's file: PATH, scripts, what execve checks
  *   report.c   goload report
+ *   opened.c   a run file with its names and its ledger
  *   compare.c  goload compare
  *   why.c      their option --why
  *   export.c   goload export
@@ -146,6 +147,16 @@ struct cli_names;
 struct cli_names *cli_names_open(const struct ledger_run *run);
 void cli_names_close(struct cli_names *names);
 ledger_namer cli_name;
+
+/* opened.c: what a verb needs of a run file; `doing` is the word of the
+ * progress, which the caller ends. */
+struct cli_opened {
+	struct ledger_run *run;
+	struct cli_names *names;
+	struct ledger *ledger;
+};
+struct cli_opened cli_open_run(const char *path, const char *doing);
+void cli_close_run(const struct cli_opened *opened);
 
 /* report.c: a whole report of run file bytes, or the stacks behind the rows
  * that options->why names; false when they are none, or it names none. */

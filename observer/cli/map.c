@@ -17,9 +17,7 @@
 
 struct view {
 	const struct cli_options *options;
-	struct ledger_run *run;
-	struct cli_names *names;
-	struct ledger *ledger;
+	struct cli_opened of;
 	struct ledger_lives *lives;
 };
 
@@ -70,14 +68,14 @@ static uint64_t start_of(const struct ledger_run *run)
 
 static uint64_t moment_of(const struct view *view)
 {
-	const struct ledger *ledger = view->ledger;
+	const struct ledger *ledger = view->of.ledger;
 	const char *at = view->options->at;
 	uint64_t t;
 
 	if (!at || strcmp(at, "end") == 0)
 		return ledger->duration;
 	if (strcmp(at, "start") == 0)
-		return start_of(view->run);
+		return start_of(view->of.run);
 	if (strcmp(at, "peak") == 0)
 		return ledger_lives_peak(ledger, view->lives);
 	if (!read_time(at, &t))
@@ -107,26 +105,8 @@ static uint64_t read_address(const char *text)
 
 static void read_view(struct view *view, const char *path)
 {
-	enum file_error error = FILE_OK;
-	size_t size = 0;
-	const void *bytes;
-
-	cli_progress(path, "reading");
-	bytes = cli_map(path, &size);
-	if (!bytes && errno)
-		cli_fail(CLI_FAILED, path, errno, "cannot be read");
-	view->run = ledger_read(bytes, size, &error);
-	if (!view->run)
-		cli_fail(CLI_FAILED, path, 0, "%s",
-		         error == FILE_NOT_A_RUN ? "is not a run file"
-		                                 : file_strerror(error));
-	if (view->run->torn)
-		cli_complain(path, 0,
-		             "ends in the middle of a block: cut there");
-	view->names = cli_names_open(view->run);
-	view->ledger = ledger_build(view->run, cli_name, view->names);
-	if (view->ledger)
-		view->lives = ledger_lives(view->ledger, cli_name, view->names);
+	view->of = cli_open_run(path, "reading");
+	view->lives = ledger_lives(view->of.ledger, cli_name, view->of.names);
 	if (!view->lives)
 		cli_fail(CLI_FAILED, path, ENOMEM, "cannot build the ledger");
 	cli_progress_end();
@@ -140,9 +120,9 @@ static bool print_view(FILE *out, const struct view *view, uint64_t t,
 	bool done;
 
 	if (!address)
-		return report_map(out, view->ledger, view->lives, t, style);
-	frames = ledger_frames_open(view->run, cli_name, view->names);
-	done = frames && report_address(out, view->ledger, view->lives, frames,
+		return report_map(out, view->of.ledger, view->lives, t, style);
+	frames = ledger_frames_open(view->of.run, cli_name, view->of.names);
+	done = frames && report_address(out, view->of.ledger, view->lives, frames,
 	                                t, *address, style);
 	ledger_frames_close(frames);
 	return done;
@@ -167,9 +147,7 @@ static int map_run(const struct cli_options *options)
 	                  options->format == REPORT_JSON ? NULL : &style);
 	cli_close_output(out, options->output);
 	ledger_lives_free(view.lives);
-	ledger_free(view.ledger);
-	cli_names_close(view.names);
-	ledger_run_free(view.run);
+	cli_close_run(&view.of);
 	if (!done)
 		cli_fail(CLI_FAILED, NULL, ENOMEM, "cannot print the map");
 	return CLI_OK;

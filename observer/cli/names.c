@@ -132,16 +132,6 @@ static struct symbol_file *symbols_of(struct cli_names *names,
 	return source->symbols;
 }
 
-static const struct ledger_module *module_at(const struct ledger_run *run,
-                                             uint64_t address)
-{
-	for (size_t i = 0; i < run->module_count; i++)
-		if (address >= run->module[i].module->start &&
-		    address < run->module[i].module->end)
-			return &run->module[i];
-	return NULL;
-}
-
 static struct ledger_place place_of(const struct ledger_module *module,
                                     const struct symbol_place *found)
 {
@@ -185,7 +175,7 @@ int cli_name(void *context, uint64_t address, struct ledger_place *place)
 	if (!names)
 		return 0;
 	if (!module)
-		module = module_at(names->run, address - 1);
+		module = ledger_module_at(names->run, address - 1);
 	symbols = module ? symbols_of(names, module) : NULL;
 	if (symbols)
 		count = symbol_places(symbols,

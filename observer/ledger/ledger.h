@@ -102,6 +102,10 @@ void ledger_run_free(struct ledger_run *run);
  * mapping calls after it). */
 uint64_t ledger_order(const struct trace_event *event);
 
+/* The module that has `address`, by its range alone; or NULL. */
+const struct ledger_module *ledger_module_at(const struct ledger_run *run,
+                                             uint64_t address);
+
 /* Nanoseconds since the run began. */
 uint64_t ledger_time(const struct ledger_run *run, uint64_t tsc);
 

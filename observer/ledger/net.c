@@ -32,16 +32,6 @@ static void count_sites(struct ledger *ledger)
 		ledger->sites_patched = 0;
 }
 
-static const struct ledger_module *module_at(const struct ledger_run *run,
-                                             uint64_t address)
-{
-	for (size_t i = 0; i < run->module_count; i++)
-		if (address >= run->module[i].module->start &&
-		    address < run->module[i].module->end)
-			return &run->module[i];
-	return NULL;
-}
-
 static const struct file_site *site_at(const struct ledger_sites *sites,
                                        uint64_t address)
 {
@@ -67,7 +57,7 @@ static void tell_site(const struct ledger_run *run,
                       struct ledger_net_site *site, ledger_namer *namer,
                       void *context)
 {
-	const struct ledger_module *module = module_at(run, site->address);
+	const struct ledger_module *module = ledger_module_at(run, site->address);
 
 	if (!module || (site->path && strcmp(module->path, site->path) != 0))
 		return; /* of the vDSO, whose place is not recorded */

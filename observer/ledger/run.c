@@ -504,6 +504,16 @@ void ledger_run_free(struct ledger_run *run)
 	free(run);
 }
 
+const struct ledger_module *ledger_module_at(const struct ledger_run *run,
+                                             uint64_t address)
+{
+	for (size_t i = 0; i < run->module_count; i++)
+		if (address >= run->module[i].module->start &&
+		    address < run->module[i].module->end)
+			return &run->module[i];
+	return NULL;
+}
+
 /* Without two moments on both clocks the tick counts as 1 ns. */
 uint64_t ledger_time(const struct ledger_run *run, uint64_t tsc)
 {
