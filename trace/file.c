@@ -88,7 +88,7 @@ const char *file_strerror(enum file_error error)
 {
 	static const char *const text[] = {
 		[FILE_OK] = "no error",
-		[FILE_NOT_A_RUN] = "not a run that goload recorded",
+		[FILE_NOT_A_RUN] = "is not a run file",
 		[FILE_OTHER_VERSION] =
 			"recorded by a goload with another file format",
 	};
