@@ -131,7 +131,7 @@ const struct cli_verb_row cli_verbs[CLI_VERBS] = {
 	[CLI_INSPECT] = { "inspect", CLI_OPERAND_FILE,
 	                  "goload inspect [OPTION]... ELF",
 	                  "what a program file is made of, and how each of its "
-	                  "syscall sites\nis served" },
+	                  "syscall sites is served" },
 	[CLI_EXPORT] = { "export", CLI_OPERAND_FILE,
 	                 "goload export [OPTION]... FILE",
 	                 "a recorded run for other programs: pprof, Perfetto, "

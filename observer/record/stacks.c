@@ -137,6 +137,12 @@ const uint64_t *stacks_frames(struct stacks *stacks, struct trace_event *event,
 		return slot->frame;
 	if (!(event->flags & TRACE_COPIED)) {
 		whole = unwind_is_whole(stacks->unwind, slot->frame, count);
+		/* a thread's first calls: its rbp is still its parent's */
+		if (!whole && count > 1 &&
+		    unwind_is_whole(stacks->unwind, slot->frame, 1)) {
+			whole = true;
+			event->frames = 1;
+		}
 		event->flags |= whole ? 0 : TRACE_CUT;
 		return slot->frame;
 	}

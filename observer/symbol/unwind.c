@@ -281,6 +281,8 @@ int walk_is_root(const struct unwind *unwind, uint64_t pc)
 		"_rt0_amd64_linux",
 		"runtime.rt0_go",
 		"runtime.rt0_go.abi0",
+		"runtime.clone",
+		"runtime.clone.abi0",
 		"runtime.goexit",
 		"runtime.goexit.abi0",
 		"runtime.mstart",
