@@ -36,9 +36,10 @@ static void find(struct symbol_file *file, uint64_t address)
 		if (!place[i].function || place[i].start > address)
 			abort();
 	}
-	if (last.function != place[count - 1].function ||
-	    last.file != place[count - 1].file ||
-	    last.line != place[count - 1].line)
+	const struct symbol_place *same = &place[count - 1];
+
+	if (last.function != (same->linker ? same->linker : same->function) ||
+	    last.file != same->file || last.line != same->line)
 		abort();
 }
 

@@ -42,14 +42,16 @@ static void expect_name(const char *linker, const char *function)
 	make_elf(&image, ET_EXEC);
 	put_symbol(&image, 1, linker);
 	struct symbol_file *file = open_image(&image);
-	cr_assert(symbol_find(file, BASE + TEXT + 0x108, &place));
+	cr_assert(symbol_places(file, BASE + TEXT + 0x108, &place, 1));
 	expect_text(place.function, function);
 	if (strcmp(linker, function) == 0)
 		cr_expect(eq(ptr, (void *)place.linker, NULL));
 	else
 		expect_text(place.linker, linker);
-	symbol_find(file, BASE + TEXT + 0x110, &again);
+	symbol_places(file, BASE + TEXT + 0x110, &again, 1);
 	cr_expect(eq(ptr, (void *)place.function, (void *)again.function));
+	symbol_find(file, BASE + TEXT + 0x110, &again);
+	expect_text(again.function, linker);
 	symbol_close(file);
 }
 
@@ -89,6 +91,41 @@ static const char *doubled(unsigned times)
 	return name;
 }
 
+static void add_part(char *name, unsigned part)
+{
+	static const char digits[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+	size_t size = strlen(name);
+
+	if (part / 36)
+		sprintf(name + size, "S%c%c_", digits[part / 36],
+		        digits[part % 36]);
+	else
+		sprintf(name + size, "S%c_", digits[part]);
+}
+
+/* f<int (C::*)(int (int, int), ...), P...>: each function's two parameters are
+ * the function before it.  To expand P takes a look for packs in all of them. */
+static const char *maze(unsigned times)
+{
+	static char name[NAME];
+
+	strcpy(name, "_Z1fIMFiFiiE");
+	for (unsigned i = 0; i < times; i++) {
+		strcat(name, "Fi");
+		add_part(name, i);
+		add_part(name, i);
+		strcat(name, "E");
+	}
+	strcat(name, "EDp");
+	add_part(name, times);
+	return strcat(name, "EvV");
+}
+
+Test(demangle, goes_into_no_maze, .timeout = 60)
+{
+	expect_name(maze(40), maze(40));
+}
+
 Test(demangle, leaves_alone_what_would_have_no_end)
 {
 	char name[NAME];
@@ -112,7 +149,7 @@ Test(demangle, leaves_alone_what_would_have_no_end)
 struct packed {
 	struct image image;
 	size_t size; /* of the file */
-	uint8_t at[1 << 16];
+	uint8_t at[5 << 18];
 };
 
 static void make_packed(struct packed *packed, const void *bytes, size_t size)
@@ -130,9 +167,11 @@ static void make_packed(struct packed *packed, const void *bytes, size_t size)
 	packed->size = offsetof(struct packed, at) + used;
 }
 
-/* `size` bytes that begin with a file that names a function. */
-static void make_mini(struct packed *packed, size_t size)
+/* `size` bytes that begin with a file that names a function; behind it are
+ * `noise` bytes that cannot be packed, and zeroes. */
+static void make_mini(struct packed *packed, size_t size, size_t noise)
 {
+	uint64_t number = 1;
 	uint8_t *bytes = calloc(1, size);
 	struct image mini;
 
@@ -140,6 +179,10 @@ static void make_mini(struct packed *packed, size_t size)
 	make_elf(&mini, ET_EXEC);
 	put_symbol(&mini, 1, "_ZN6inside3mapEv");
 	memcpy(bytes, mini.at, SIZE);
+	for (size_t i = SIZE; i < SIZE + noise; i++) {
+		number = number * 6364136223846793005u + 1442695040888963407u;
+		bytes[i] = (uint8_t)(number >> 56);
+	}
 	make_packed(packed, bytes, size);
 	free(bytes);
 }
@@ -151,7 +194,7 @@ static int found_in(const struct packed *packed, unsigned offset)
 	int found;
 
 	cr_assert(ne(ptr, file, NULL));
-	found = symbol_find(file, BASE + TEXT + offset, &place);
+	found = (int)symbol_places(file, BASE + TEXT + offset, &place, 1);
 	if (found)
 		expect_text(place.function, "inside::map");
 	symbol_close(file);
@@ -162,7 +205,7 @@ Test(minidebug, names_what_the_file_itself_does_not)
 {
 	struct packed packed;
 
-	make_mini(&packed, SIZE);
+	make_mini(&packed, SIZE, 0);
 	cr_expect(found_in(&packed, 0x108));
 	cr_expect(not(found_in(&packed, 0x8)));
 }
@@ -171,7 +214,7 @@ Test(minidebug, that_is_damaged_or_cut_names_nothing)
 {
 	struct packed packed, damaged;
 
-	make_mini(&packed, SIZE);
+	make_mini(&packed, SIZE, 0);
 	for (size_t i = 0; offsetof(struct packed, at) + i < packed.size; i++) {
 		damaged = packed;
 		damaged.at[i] ^= 0x5a;
@@ -190,8 +233,20 @@ Test(minidebug, that_would_fill_the_memory_names_nothing)
 {
 	struct packed packed;
 
-	make_mini(&packed, 60u << 20);
+	make_mini(&packed, 60u << 20, 1u << 20);
 	cr_expect(found_in(&packed, 0x108));
-	make_mini(&packed, 65u << 20);
+	make_mini(&packed, 65u << 20, 9u << 17);
 	cr_expect(not(found_in(&packed, 0x108)));
+}
+
+Test(minidebug, that_is_packed_too_well_names_nothing)
+{
+	struct packed packed;
+
+	make_mini(&packed, 1u << 16, 0);
+	cr_expect(found_in(&packed, 0x108));
+	make_mini(&packed, 1u << 20, 0);
+	cr_expect(not(found_in(&packed, 0x108)));
+	make_mini(&packed, 1u << 20, 1u << 15);
+	cr_expect(found_in(&packed, 0x108));
 }

@@ -153,7 +153,7 @@ static const char *place_of(const struct report_file *file, uint64_t address,
 {
 	struct symbol_place place;
 
-	if (symbol_find(file->symbols, address, &place))
+	if (symbol_places(file->symbols, address, &place, 1))
 		snprintf(text, room, "%s+0x%" PRIx64, place.function,
 		         address - place.start);
 	else

@@ -2,9 +2,9 @@
  * demangle - what the linker's names of C++ and Rust stand for, by libiberty.
  *
  * Without parameters and Rust's hashes: who made a mapping is to be read at a
- * glance.  A name may ask for any amount of output (it can refer to its own
- * parts), and for stack by the square of its length: both are bounded, and a
- * name beyond stays as it is.
+ * glance.  A name can refer to its own parts (Itanium C++ ABI, 5.1.8), and so ask
+ * for any amount of output, of stack and of time: each is bounded, and a name
+ * beyond stays as it is.
  */
 #include "observer/symbol/internal.h"
 
@@ -14,6 +14,7 @@
 
 #define NAME_SIZE 1024u
 #define TEXT_SIZE 4096u
+#define PARTS_IN_PACKS 24u /* 3^8 ways through them */
 
 struct demangled {
 	struct demangled *next;
@@ -49,10 +50,29 @@ static int demangle(const char *name, struct writing *writing)
 	return cplus_demangle_v3_callback(name, 0, write_part, writing);
 }
 
+/* How often a name refers to its own parts: S_, S0_, S1Z_. */
+static size_t parts_again(const char *name)
+{
+	size_t count = 0;
+
+	for (; (name = strchr(name, 'S')); count += *name == '_') {
+		name++;
+		name += strspn(name, "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+	}
+	return count;
+}
+
+/* To find a parameter pack libiberty goes every way to every part. */
+static int is_maze(const char *name)
+{
+	return (strstr(name, "Dp") || strstr(name, "sZ")) &&
+	       parts_again(name) > PARTS_IN_PACKS;
+}
+
 static int is_mangled(const char *name)
 {
 	return name[0] == '_' && (name[1] == 'Z' || name[1] == 'R') &&
-	       strnlen(name, NAME_SIZE) < NAME_SIZE;
+	       strnlen(name, NAME_SIZE) < NAME_SIZE && !is_maze(name);
 }
 
 /* Once for each name: what is found at many addresses is one string. */

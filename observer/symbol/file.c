@@ -174,17 +174,24 @@ static size_t find_places(struct symbol_file *file, uint64_t address,
 	return count;
 }
 
-size_t symbol_places(struct symbol_file *file, uint64_t address,
-                     struct symbol_place *place, size_t room)
+/* With the linker's names. */
+static size_t linker_places(struct symbol_file *file, uint64_t address,
+                            struct symbol_place *place, size_t room)
 {
 	uint32_t index;
-	size_t count;
 
 	if (!room)
 		return 0;
 	if (pclntab_search(&file->go, address, &index))
 		return goline_places(file, index, address, place, room);
-	count = find_places(file, address, place, room);
+	return find_places(file, address, place, room);
+}
+
+size_t symbol_places(struct symbol_file *file, uint64_t address,
+                     struct symbol_place *place, size_t room)
+{
+	size_t count = linker_places(file, address, place, room);
+
 	for (size_t i = 0; i < count; i++)
 		demangle_place(file, &place[i]);
 	return count;
@@ -193,5 +200,5 @@ size_t symbol_places(struct symbol_file *file, uint64_t address,
 int symbol_find(struct symbol_file *file, uint64_t address,
                 struct symbol_place *place)
 {
-	return (int)symbol_places(file, address, place, 1);
+	return (int)linker_places(file, address, place, 1);
 }

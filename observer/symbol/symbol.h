@@ -25,6 +25,9 @@
 struct symbol_bytes {
 	const uint8_t *at; /* NULL when it is empty */
 	size_t size;
+	size_t stored; /* of that, what can hold names and code: what is behind
+	                  the last stored byte of a sparse file cannot, and
+	                  4 GiB are enough */
 	uint64_t inode;
 	uint64_t mtime; /* ns */
 };
@@ -108,7 +111,7 @@ struct symbol_place {
 size_t symbol_places(struct symbol_file *file, uint64_t address,
                      struct symbol_place *place, size_t room);
 
-/* The last of them: 1 when found. */
+/* The last of them, with the name that the linker knows: 1 when found. */
 int symbol_find(struct symbol_file *file, uint64_t address,
                 struct symbol_place *place);
 
