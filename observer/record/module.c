@@ -69,9 +69,12 @@ static bool find_sites(const struct symbol_bytes *file,
 	struct sites_input input = {
 		.text = text,
 		.text_count = executable_texts(file, symbols, text),
-		.go_text = { info->go_text[0], info->go_text[1] },
 		.module = (uint8_t)kind,
 	};
+
+	/* The shim follows frame pointers within the program's Go text only. */
+	if (kind == PATCH_PROGRAM)
+		memcpy(input.go_text, info->go_text, sizeof(input.go_text));
 
 	input.start_count = symbol_starts(symbols, &input.starts);
 	return sites_find(&input, result) == SITES_OK;

@@ -275,6 +275,8 @@ int walk_is_root(const struct unwind *unwind, uint64_t pc)
 		"clone3",
 		"__clone",
 		"__clone3",
+		/* of the thread that looks for leaks, with -fsanitize=address */
+		"_ZN11__sanitizer14internal_cloneEPFiPvES0_iS0_PiS0_S3_",
 		"crosscall1",
 		"crosscall_amd64",
 		"_rt0_amd64",
@@ -289,6 +291,7 @@ int walk_is_root(const struct unwind *unwind, uint64_t pc)
 		"runtime.mstart.abi0",
 		"runtime.mstart0",
 		"runtime.mstart1",
+		"runtime.kickoff", /* gccgo's goexit */
 		/* the scheduler, after it let go of the goroutine */
 		"runtime.mcall",
 		"runtime.morestack",
