@@ -34,7 +34,9 @@ begin()
 	done
 	observer=$(ours | grep -F -- " -> $GOLOAD" |
 		sed -n 's:.*/proc/\([0-9]*\)/exe.*:\1:p' | head -n 1)
-	pid=$(sed -n 's/^PPid:[^0-9]*//p' "/proc/${observer:-0}/status")
+	# it watches one process, by a pidfd
+	pid=$(cat "/proc/${observer:-0}/fdinfo"/* 2>/dev/null |
+		sed -n 's/^Pid:[^0-9]*//p')
 	[ -n "$observer" ] && return
 	echo "no observer is there"
 	cat "$tmp/run.out" "$tmp/run.err"

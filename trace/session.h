@@ -22,7 +22,8 @@
  *
  * A bell is a futex word that its owner waits on; who rings it adds one and
  * wakes.  `alive` is a robust futex that the observer holds as long as it
- * lives: the kernel sets FUTEX_OWNER_DIED in it when the observer dies.
+ * lives, from the clone that makes it: the kernel sets FUTEX_OWNER_DIED in it
+ * when the observer dies.
  * No libc; may be used in the target.
  */
 #ifndef TRACE_SESSION_H

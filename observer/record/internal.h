@@ -290,6 +290,7 @@ struct observer {
 	int session_fd;
 	int socket_fd;
 	pid_t target;
+	int target_fd; /* pidfd; -1: no such call, and this is its child */
 };
 
 /* The observer's life; never returns. */

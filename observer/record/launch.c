@@ -11,11 +11,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -143,30 +145,81 @@ static void prepare_session(struct trace_session *session,
 	session->magic = SESSION_MAGIC;
 }
 
-/* A child that no wait() of the program's will ever see: no exit signal. */
-static pid_t spawn_observer(struct observer *observer)
+/* 0, or why there is none; its id is in session->alive, from its first moment. */
+static int clone_observer(struct observer *observer)
 {
-	pid_t target = getpid();
-	pid_t pid = (pid_t)syscall(SYS_clone, 0, NULL, NULL, NULL, 0);
+	long pid = syscall(SYS_clone, CLONE_PARENT_SETTID, NULL,
+	                   &observer->session->alive, NULL, 0);
 
-	if (pid == 0) {
-		observer->target = target;
+	if (pid == 0)
 		observe(observer);
-	}
-	return pid;
+	return pid < 0 ? errno : 0;
+}
+
+/* The same, but of a process that then ends: nobody here has a child. */
+static int clone_orphan(struct observer *observer)
+{
+	long pid = syscall(SYS_clone, 0, NULL, NULL, NULL, 0);
+	int status;
+
+	if (pid == 0)
+		_exit(clone_observer(observer));
+	if (pid < 0)
+		return errno;
+	while (waitpid((pid_t)pid, &status, __WALL) < 0)
+		if (errno != EINTR)
+			return errno;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : ECHILD;
+}
+
+/* Do orphans come to this process?  Then with SIGCHLD (kernel reparent_leader). */
+static bool takes_orphans(void)
+{
+	int takes = 0;
+
+	prctl(PR_GET_CHILD_SUBREAPER, &takes);
+	return takes || getpid() == 1;
+}
+
+/*
+ * Not a child of the program's, which may wait for all it has, of any kind
+ * (__WALL: strace, gdb).  Where that cannot be, one without exit signal, which
+ * other waits do not see.
+ */
+static int spawn_observer(struct observer *observer)
+{
+	observer->target = getpid();
+	observer->target_fd =
+		(int)syscall(SYS_pidfd_open, observer->target, 0);
+	if (observer->target_fd >= 0 && !takes_orphans() &&
+	    clone_orphan(observer) == 0)
+		return 0;
+	return clone_observer(observer);
+}
+
+static bool observer_died(const struct trace_session *session)
+{
+	return __atomic_load_n(&session->alive, __ATOMIC_ACQUIRE) &
+	       FUTEX_OWNER_DIED;
+}
+
+static void wait_for_bell(struct trace_session *session, uint32_t seen)
+{
+	const struct timespec slice = { .tv_nsec = 10000000 };
+
+	syscall(SYS_futex, &session->target_bell, FUTEX_WAIT, seen, &slice,
+	        NULL, 0);
 }
 
 /* Waits for the plan; false when the observer refused the program or died. */
-static bool wait_for_plan(struct trace_session *session, pid_t observer,
+static bool wait_for_plan(struct trace_session *session,
                           struct record_failure *failure)
 {
 	for (;;) {
-		const struct timespec slice = { .tv_nsec = 10000000 };
 		uint32_t bell = __atomic_load_n(&session->target_bell,
 		                                __ATOMIC_ACQUIRE);
 		/* first: what refuses says so, and then it is gone */
-		bool dead =
-			waitpid(observer, NULL, __WALL | WNOHANG) == observer;
+		bool dead = observer_died(session);
 		uint32_t state =
 			__atomic_load_n(&session->state, __ATOMIC_ACQUIRE);
 
@@ -177,16 +230,13 @@ static bool wait_for_plan(struct trace_session *session, pid_t observer,
 			            (int)session->error, "%s",
 			            session->message);
 			failure->killed = session->killed;
-			if (!dead)
-				waitpid(observer, NULL, __WALL);
 			return false;
 		}
 		if (dead) {
 			record_fail(failure, 125, 0, "the observer died");
 			return false;
 		}
-		syscall(SYS_futex, &session->target_bell, FUTEX_WAIT, bell,
-		        &slice, NULL, 0);
+		wait_for_bell(session, bell);
 	}
 }
 
@@ -255,7 +305,7 @@ void record_start(const struct record_options *options,
 {
 	struct observer observer = { .options = options };
 	int socket_fd = -1, image_fd;
-	pid_t pid;
+	int error;
 
 	if (!limits_allow(failure))
 		return;
@@ -265,18 +315,18 @@ void record_start(const struct record_options *options,
 		return;
 	}
 	prepare_session(observer.session, options, socket_fd);
-	pid = spawn_observer(&observer);
-	if (pid < 0) {
-		record_fail(failure, 125, errno, "cannot start the observer");
+	error = spawn_observer(&observer);
+	if (error) {
+		record_fail(failure, 125, error, "cannot start the observer");
 		return;
 	}
 	close(observer.socket_fd);
-	if (!wait_for_plan(observer.session, pid, failure))
+	close(observer.target_fd);
+	if (!wait_for_plan(observer.session, failure))
 		return;
 	if (observer.session->interp_fd >= 0)
 		observer.session->interp_fd = record_receive(socket_fd);
 	become(options, observer.session_fd, socket_fd,
 	       observer.session->interp_fd, image_fd, failure);
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, __WALL);
+	kill((pid_t)(observer.session->alive & FUTEX_TID_MASK), SIGKILL);
 }

@@ -17,7 +17,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -42,7 +41,7 @@ struct life {
 	struct go_memory go;
 	pid_t target;
 	int stderr_fd; /* standard error, set aside */
-	int target_fd; /* pidfd, -1: the kernel has none */
+	int target_fd; /* pidfd, or -1 */
 	uint64_t sample_at, sample_gap, sample_resident;
 	uint64_t began, shot_at; /* CLOCK_MONOTONIC */
 	uint32_t told; /* the bell's count when threads were told of room */
@@ -90,7 +89,6 @@ static void promise_life(struct trace_session *session)
 	robust.head.list.next = &robust.entry;
 	robust.head.futex_offset =
 		(long)((char *)&session->alive - (char *)&robust.entry);
-	session->alive = (uint32_t)syscall(SYS_gettid);
 	syscall(SYS_set_robust_list, &robust.head, sizeof(robust.head));
 }
 
@@ -133,7 +131,7 @@ static void detach(const struct observer *observer)
 	int fds[] = { STDERR_FILENO, observer->session_fd, observer->socket_fd,
 		      observer->options->program_fd,
 		      observer->options->output_fd,
-		      observer->options->log_fd };
+		      observer->options->log_fd, observer->target_fd };
 
 	setsid();
 	ignore_signals();
@@ -340,7 +338,7 @@ static bool target_died(const struct life *life)
 {
 	struct pollfd p = { .fd = life->target_fd, .events = POLLIN };
 
-	if (life->target_fd < 0) /* no pidfd: then by whose child this is */
+	if (life->target_fd < 0) /* this is its child, then */
 		return getppid() != life->target;
 	return poll(&p, 1, 0) > 0;
 }
@@ -669,14 +667,10 @@ void observe(struct observer *observer)
 		                              SESSION_RING),
 	};
 	life.target = observer->target;
-	life.target_fd = (int)syscall(SYS_pidfd_open, observer->target, 0);
+	life.target_fd = observer->target_fd;
 	if (options.output_fd < 0)
 		options.output_fd = (int)syscall(SYS_memfd_create, "goload-run",
 		                                 MFD_CLOEXEC);
-	/* until it is watched, nobody tells that the target is gone */
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != observer->target)
-		_exit(0);
 	if (!plan_program(&options, &life.plan, &failure))
 		refuse(observer->session, &failure);
 	if (!output_open(&life.out, options.output_fd) ||
@@ -690,7 +684,6 @@ void observe(struct observer *observer)
 		record_send(observer->socket_fd, life.plan.interp_fd);
 	}
 	write_clock(&life);
-	prctl(PR_SET_PDEATHSIG, 0);
 	set_state(observer->session, SESSION_PLANNED);
 	drain_prepare(&life.drain); /* while goload becomes the image */
 	if (wait_for_boot(&life)) {

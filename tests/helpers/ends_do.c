@@ -243,7 +243,8 @@ static void exec_missing(void)
 	exit(4);
 }
 
-/* Children by vfork that exec, and by fork; then waitpid(-1) says ECHILD. */
+/* Children by vfork that exec, and by fork; then waitpid(-1) says ECHILD, of
+ * children of any kind. */
 static void children(char **argv)
 {
 	int status;
@@ -267,6 +268,8 @@ static void children(char **argv)
 	}
 	status = waitpid(-1, NULL, 0);
 	printf("waitpid(-1): %d %s\n", status, strerror(errno));
+	status = waitpid(-1, NULL, WNOHANG | __WALL);
+	printf("waitpid(-1, __WALL): %d %s\n", status, strerror(errno));
 	exit(6);
 }
 
