@@ -270,6 +270,14 @@ fact 'no program at all' misused '' "$GOLOAD"
 fact 'an unknown option' misused '' "$GOLOAD" --nonsense "$hello"
 fact 'an unknown short option' misused '' "$GOLOAD" -Z "$hello"
 fact 'a value that is none' misused '' "$GOLOAD" --patch=some "$hello"
+control_bytes()
+{
+	name=$(printf 'a\nb\033[31mc\177')
+	one_line './a?b?[31mc?' 127 "$GOLOAD" "./$name" &&
+		one_line './a?b?[31mc?' 125 "$GOLOAD" report "./$name" &&
+		misused ' report' "$GOLOAD" report "--$name"
+}
+fact 'control bytes in a name stay out of the line' control_bytes
 fact 'an empty value' misused '' "$GOLOAD" --net= "$hello"
 fact 'a missing value' misused '' "$GOLOAD" -o
 fact 'a value too many' misused '' "$GOLOAD" --quiet=yes "$hello"
@@ -285,6 +293,21 @@ fact 'report in an unknown format' \
 	misused ' report' "$GOLOAD" report --format=yaml run
 fact 'inspect without a file' misused ' inspect' "$GOLOAD" inspect
 fact 'help for an unknown verb' misused '' "$GOLOAD" help nonsense
+# full COMMAND...: 125 and a line, where nothing can be printed
+full()
+{
+	"$@" >/dev/full 2>"$tmp/err"
+	[ $? = 125 ] && [ "$(wc -l <"$tmp/err")" = 1 ] &&
+		grep -q '^goload: standard output: cannot be written: ' \
+			"$tmp/err" && return
+	cat "$tmp/err"
+	return 1
+}
+fact 'help to a full disk' full "$GOLOAD" help
+fact 'help for a verb to a full disk' full "$GOLOAD" help report
+fact '--help to a full disk' full "$GOLOAD" report --help
+fact '--version to a full disk' full "$GOLOAD" --version
+fact 'inspect to a full disk' full "$GOLOAD" inspect "$hello"
 fact 'an option is no file' misused ' report' "$GOLOAD" report --nonsense
 
 # not_run FILE STATUS...: as one_line, and the program has not run
@@ -336,6 +359,95 @@ fact 'report to a full disk' \
 fact 'report into a directory that is missing' \
 	one_line "$things/no/report" 125 \
 	"$GOLOAD" report -o "$things/no/report" "$tmp/run"
+# spared FILE OBJECT COMMAND...: 125, a line about OBJECT, and FILE is as it was
+spared()
+{
+	spared=$1
+	object=$2
+	shift 2
+	cp "$spared" "$tmp/copy"
+	one_line "$object" 125 "$@" && cmp "$spared" "$tmp/copy" && return
+	cp "$tmp/copy" "$spared"
+	return 1
+}
+
+# What is read is written by no name: neither its own nor another.
+spared_input()
+{
+	cp "$tmp/run" "$things/a"
+	cp "$tmp/run" "$things/b"
+	cat /proc/self/maps >"$things/maps"
+	ln -f "$things/a" "$things/hard"
+	ln -sf a "$things/soft"
+	for name in a hard soft; do
+		for verb in report 'report --format json' 'report --why heap' \
+			'export --format pprof' 'export --format sqlite' map \
+			"compare $things/b" "compare --format json $things/b"; do
+			# shellcheck disable=SC2086
+			spared "$things/a" "$things/$name" \
+				"$GOLOAD" $verb -o "$things/$name" "$things/a" &&
+				continue
+			echo "$verb -o $name"
+			return 1
+		done
+	done
+	spared "$things/b" "$things/b" "$GOLOAD" compare -o "$things/b" \
+		"$things/a" "$things/b" &&
+		spared "$things/maps" "$things/maps" "$GOLOAD" map \
+			--maps "$things/maps" -o "$things/maps"
+}
+fact 'no verb writes to the file that it reads' spared_input
+
+spared_appended()
+{
+	# shellcheck disable=SC2094
+	"$GOLOAD" report "$things/a" 2>"$tmp/err" >>"$things/a"
+	[ $? = 125 ] && cmp "$tmp/run" "$things/a" &&
+		grep -qx 'goload: standard output: is a file that is read' \
+			"$tmp/err" && return
+	cat "$tmp/err"
+	return 1
+}
+fact 'nor to its end, as standard output' spared_appended
+
+spared_program()
+{
+	cp "$SAMPLES/go/hello" "$things/program"
+	"$GOLOAD" record -q -o "$tmp/program.run" "$things/program" \
+		>/dev/null || return
+	spared "$things/program" "$things/program" \
+		"$GOLOAD" report -o "$things/program" "$tmp/program.run"
+}
+fact 'nor to a program that names come from' spared_program
+
+spared_output()
+{
+	spared "$things/exists" "$things/text" \
+		"$GOLOAD" report -o "$things/exists" "$things/text" &&
+		spared "$things/exists" "$things/empty" \
+			"$GOLOAD" report -o "$things/exists" "$things/empty" &&
+		spared "$things/exists" "$tmp/run" "$GOLOAD" report \
+			--why nothing -o "$things/exists" "$tmp/run" &&
+		spared "$things/exists" "$things/text" \
+			"$GOLOAD" map -o "$things/exists" "$things/text" &&
+		spared "$things/exists" "$things/text" "$GOLOAD" map \
+			--maps "$things/text" -o "$things/exists" &&
+		spared "$things/exists" "$things/text" "$GOLOAD" export \
+			-o "$things/exists" "$things/text" &&
+		spared "$things/exists" "$things/text" "$GOLOAD" compare \
+			-o "$things/exists" "$tmp/run" "$things/text"
+}
+fact 'a verb that fails leaves its output as it was' spared_output
+
+overwritten()
+{
+	"$GOLOAD" report "$tmp/run" >"$tmp/out" || return
+	head -c 100000 /dev/zero >"$things/old"
+	"$GOLOAD" report -o "$things/old" "$tmp/run" &&
+		cmp "$tmp/out" "$things/old"
+}
+fact 'one that does not writes it anew' overwritten
+
 fact 'inspect of a missing file' \
 	one_line "$things/missing" 127 "$GOLOAD" inspect "$things/missing"
 fact 'inspect of a text' \

@@ -510,6 +510,31 @@ in_front()
 	said front '' && [ -s "$tmp/env/two" ] && [ ! -e "$tmp/env/one" ]
 }
 
+# Options of other verbs are passed over with their values, but not what is
+# none.
+shared()
+{
+	options='--bytes --format json --why heap --at=peak --no-pager --color never'
+	rm -f "$tmp/shared.run"
+	run shared env GOLOAD_OPTIONS="$options -q" "$GOLOAD" record \
+		-o "$tmp/shared.run" "$hello"
+	said shared '' && [ -s "$tmp/shared.run" ] || return
+	rm -f "$tmp/shared.run"
+	run shared env GOLOAD_OPTIONS='--format json --metric size --bytes' \
+		"$GOLOAD" "$hello"
+	grep -qE '^ *total +[0-9,]{7,} ' "$tmp/shared.err" || return
+	for options in '--bytes --nonsense' '--why' '--redact=yes'; do
+		run shared env GOLOAD_OPTIONS="$options" "$GOLOAD" record \
+			-o "$tmp/shared.run" "$hello"
+		[ "$(cat "$tmp/shared.end")" = 'exited 125' ] &&
+			[ ! -e "$tmp/shared.run" ] &&
+			grep -q "^goload: GOLOAD_OPTIONS: --" "$tmp/shared.err" ||
+			return
+	done
+	run shared "$GOLOAD" record --bytes -o "$tmp/shared.run" "$hello"
+	[ "$(cat "$tmp/shared.end")" = 'exited 125' ]
+}
+
 unclosed()
 {
 	run unclosed env GOLOAD_OPTIONS="-q 'x" "$GOLOAD" "$hello"
@@ -538,6 +563,7 @@ every_user() # NAME
 	fact "directories for the run file are made, as $1" parents
 	fact "GOLOAD_OPTIONS is split as a shell does it, as $1" splits
 	fact "the command line comes behind it, as $1" in_front
+	fact "options of other verbs in it are passed over, as $1" shared
 	fact "a quote in it that is not closed is said, as $1" unclosed
 	fact "the program's environment is the native one, as $1" \
 		same_environment
@@ -656,7 +682,10 @@ installed()
 		share/bash-completion/completions/goload \
 		share/zsh/site-functions/_goload \
 		share/fish/vendor_completions.d/goload.fish \
-		share/doc/goload/formats.md; do
+		share/doc/goload/README.md share/doc/goload/index.md \
+		share/doc/goload/design.md share/doc/goload/formats.md \
+		share/doc/goload/glossary.md share/doc/goload/loader.md \
+		share/doc/goload/page.md; do
 		[ -s "$tmp/root/usr/$file" ] || {
 			echo "$file is missing"
 			return 1

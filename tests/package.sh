@@ -1,7 +1,7 @@
 #!/bin/sh
-# On demand, in a tree that is configured: the tarball builds without git, also
-# in another directory and by distcheck, and so does the Debian package, of which
-# lintian has nothing to say.
+# On demand, in a tree that is configured, of git: the tarball has all of it, builds
+# without git, also in another directory and by distcheck, and so does the Debian
+# package, of which lintian has nothing to say.
 #
 #   tests/package.sh
 set -eu
@@ -15,6 +15,29 @@ make -s distcheck TESTS= check_PROGRAMS= >"$tmp/log" 2>&1 || {
 }
 tarball=$(ls -t goload-*.tar.gz | head -n 1)
 echo "ok - make distcheck: $tarball"
+
+tar -tzf "$tarball" | sed 's:^[^/]*/::' | sort >"$tmp/has"
+if grep node_modules "$tmp/has"; then
+	echo "not ok - no node_modules in the tarball"
+	exit 1
+fi
+if git ls-files | grep -v '^\.gitignore$' | sort | comm -23 - "$tmp/has" |
+	grep .; then
+	echo "not ok - the tarball has all that git has"
+	exit 1
+fi
+echo "ok - the tarball has all that git has, and no more of npm's"
+
+# What bootstrap installs for a build; debhelper brings compiler and autotools.
+for package in $(sed -n '/^build_packages=(/,/^)/p' bootstrap |
+	grep -oE '[a-z0-9-]+(-dev|-compiler)' |
+	grep -vxE 'libc6-dev|libcriterion-dev'); do
+	grep -qx " $package," debian/control || {
+		echo "not ok - debian/control names $package"
+		exit 1
+	}
+done
+echo 'ok - debian/control names what bootstrap installs for a build'
 
 tar -C "$tmp" -xzf "$tarball"
 cd "$tmp/${tarball%.tar.gz}"

@@ -37,7 +37,8 @@ enum cli_exit {
 	CLI_NOT_FOUND = 127,
 };
 
-/* fail.c: "goload: object: what[: errno text]", in one write. */
+/* fail.c: "goload: object: what[: errno text]", in one write; control bytes in
+ * it become question marks. */
 void cli_complain(const char *object, int error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 void cli_fail(int status, const char *object, int error, const char *format,
@@ -49,6 +50,8 @@ void cli_say_to(int fd);
 /* The same with "Try 'goload help VERB'." behind; status 125. */
 void cli_misused(const char *verb, const char *object, const char *what)
 	__attribute__((noreturn));
+/* The question marks. */
+void cli_make_plain(char *text);
 
 /* options.c; an enum's words are in the order of the option's. */
 enum cli_color {
@@ -113,9 +116,10 @@ enum cli_verb {
 const char *cli_verb_name(enum cli_verb verb);
 /* The verb that `word` names, or CLI_VERBS. */
 enum cli_verb cli_verb_of(const char *word);
-/* Adds to what *options says; argv[0] is the verb (or goload).  Ends the
+/* Adds to what *options says; argv[0] is the verb (or goload).  Options that
+ * only other verbs have are passed over when they are `shared`.  Ends the
  * process when misused. */
-void cli_parse(enum cli_verb verb, int argc, char **argv,
+void cli_parse(enum cli_verb verb, bool shared, int argc, char **argv,
                struct cli_options *options);
 void cli_help(enum cli_verb verb);
 
@@ -148,27 +152,33 @@ struct cli_names *cli_names_open(const struct ledger_run *run);
 void cli_names_close(struct cli_names *names);
 ledger_namer cli_name;
 
-/* opened.c: what a verb needs of a run file; `doing` is the word of the
- * progress, which the caller ends. */
+/* opened.c: what a verb needs of a run file */
 struct cli_opened {
 	struct ledger_run *run;
 	struct cli_names *names;
 	struct ledger *ledger;
 };
+/* A file in memory: NULL with errno set when it cannot be had; errno is 0 when
+ * it is empty, or no regular file. */
+const void *cli_map(const char *path, size_t *size);
+/* Of the file's bytes, which the run points into; false after a complaint. */
+bool cli_read_run(const char *object, const void *bytes, size_t size,
+                  struct cli_opened *opened);
+/* Of the file, or the end of this process; `doing` is the word of the progress,
+ * which the caller ends. */
 struct cli_opened cli_open_run(const char *path, const char *doing);
 void cli_close_run(const struct cli_opened *opened);
 
 /* report.c: a whole report of run file bytes, or the stacks behind the rows
- * that options->why names; false when they are none, or it names none. */
+ * that options->why names; false after a complaint. */
 bool cli_print(FILE *out, const char *object, const void *bytes, size_t size,
                const struct cli_options *options);
-/* A file in memory: NULL with errno set when it cannot be had; errno is 0 when
- * it is empty, or no regular file. */
-const void *cli_map(const char *path, size_t *size);
 
-/* why.c */
-bool cli_print_why(FILE *out, const char *object, const struct ledger *ledger,
-                   const char *word, struct cli_names *names,
+/* why.c: does the word name a row?  false after a complaint. */
+bool cli_has_row(const char *object, const struct ledger *ledger,
+                 const char *word);
+/* The stacks behind the rows that it names. */
+bool cli_print_why(FILE *out, const struct cli_opened *opened, const char *word,
                    const struct report_style *style);
 
 /* output.c */
@@ -179,9 +189,12 @@ struct report_style cli_style(FILE *out, const struct cli_options *options);
 /* From now on a pager has what goes to standard output, if that is a terminal
  * and text goes there; to be called when nothing is left to complain of. */
 void cli_page(const struct cli_options *options);
-/* A file to write to (NULL or "-": standard output), and its end; they end the
- * process when it cannot be written. */
-FILE *cli_open_output(const char *path);
+/* What --output names (or standard output), empty, and its end; they end the
+ * process when it cannot be written.  To be opened when all is read: a file is
+ * left as it was when a verb fails before, and when it is one of those that are
+ * read: operands, --maps, and what names of the `count` runs come from. */
+FILE *cli_open_output(const struct cli_options *options,
+                      const struct cli_opened *opened, int count);
 void cli_close_output(FILE *out, const char *path);
 
 /* progress.c: "goload: OBJECT: WHAT, 4 s" from half a second on, where standard

@@ -74,7 +74,7 @@ void cli_parse_environment(enum cli_verb verb, struct cli_options *out)
 		cli_fail(CLI_FAILED, name, ENOMEM, "cannot be read");
 	cli_complain_of(name);
 	words[0] = name;
-	cli_parse(verb, split(text, bytes, words), words, out);
+	cli_parse(verb, true, split(text, bytes, words), words, out);
 	if (out->operands)
 		cli_misused(cli_verb_name(verb), out->operand[0],
 		            "is no option");

@@ -43,7 +43,7 @@ static bool export_run(const struct cli_options *options,
 
 	if (!lives)
 		return false;
-	out = cli_open_output(options->output);
+	out = cli_open_output(options, opened, 1);
 	done = formats[options->format].write(out, &from);
 	cli_progress_end();
 	cli_close_output(out, options->output);

@@ -23,6 +23,13 @@ void cli_say_to(int fd)
 	said_to = fd;
 }
 
+void cli_make_plain(char *text)
+{
+	for (; *text; text++)
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			*text = '?';
+}
+
 static void complain(const char *object, int error, const char *format,
                      va_list list, const char *hint)
 {
@@ -36,6 +43,7 @@ static void complain(const char *object, int error, const char *format,
 	at += vsnprintf(line + at, LINE - at, format, list);
 	if (at < LINE && error)
 		at += snprintf(line + at, LINE - at, ": %s", strerror(error));
+	cli_make_plain(line);
 	if (at < LINE)
 		at += snprintf(line + at, LINE - at, "\n%s", hint);
 	if (at >= LINE)

@@ -12,6 +12,7 @@ static int help(int argc, char **argv)
 	if (verb == CLI_VERBS)
 		cli_misused("", argv[1], "no such verb");
 	cli_help(verb);
+	cli_close_output(stdout, NULL);
 	return CLI_OK;
 }
 
@@ -31,7 +32,7 @@ static int act(enum cli_verb verb, int argc, char **argv)
 		return help(argc, argv);
 	if (verb == CLI_RUN || verb == CLI_RECORD)
 		cli_parse_environment(verb, &options);
-	cli_parse(verb, argc, argv, &options);
+	cli_parse(verb, false, argc, argv, &options);
 	if (!options.operands && verb != CLI_MAP)
 		cli_misused(cli_verb_name(verb), NULL,
 		            verb == CLI_RUN || verb == CLI_RECORD

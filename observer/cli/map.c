@@ -122,8 +122,8 @@ static bool print_view(FILE *out, const struct view *view, uint64_t t,
 	if (!address)
 		return report_map(out, view->of.ledger, view->lives, t, style);
 	frames = ledger_frames_open(view->of.run, cli_name, view->of.names);
-	done = frames && report_address(out, view->of.ledger, view->lives, frames,
-	                                t, *address, style);
+	done = frames && report_address(out, view->of.ledger, view->lives,
+	                                frames, t, *address, style);
 	ledger_frames_close(frames);
 	return done;
 }
@@ -141,7 +141,7 @@ static int map_run(const struct cli_options *options)
 	read_view(&view, options->operand[0]);
 	t = moment_of(&view);
 	cli_page(options);
-	out = cli_open_output(options->output);
+	out = cli_open_output(options, &view.of, 1);
 	style = cli_style(out, options);
 	done = print_view(out, &view, t, options->addr ? &address : NULL,
 	                  options->format == REPORT_JSON ? NULL : &style);
@@ -194,14 +194,17 @@ static int print_listing(const struct cli_options *options, const char *object,
 {
 	struct report_style style;
 	FILE *out;
-	int done;
+	int done = report_listing(NULL, listing, NULL);
 
-	cli_page(options);
-	out = cli_open_output(options->output);
-	style = cli_style(out, options);
-	done = report_listing(out, listing,
-	                      options->format == REPORT_JSON ? NULL : &style);
-	cli_close_output(out, options->output);
+	if (done > 0) {
+		cli_page(options);
+		out = cli_open_output(options, NULL, 0);
+		style = cli_style(out, options);
+		done = report_listing(out, listing,
+		                      options->format == REPORT_JSON ? NULL
+		                                                     : &style);
+		cli_close_output(out, options->output);
+	}
 	if (done > 0)
 		return CLI_OK;
 	cli_fail(CLI_FAILED, object, done ? 0 : ENOMEM,

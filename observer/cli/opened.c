@@ -1,13 +1,57 @@
 /* opened - a run file with its names and its ledger, for verbs that need all of
- * it, or the end of this process. */
+ * it. */
 #include "observer/cli/cli.h"
 
+#include "observer/symbol/symbol.h"
+
 #include <errno.h>
+#include <stdlib.h>
+
+const void *cli_map(const char *path, size_t *size)
+{
+	struct symbol_bytes bytes;
+
+	if (!symbol_map(path, &bytes))
+		return NULL;
+	*size = bytes.size;
+	errno = 0;
+	return bytes.at;
+}
+
+static void complain_of_bytes(const char *object, enum file_error error)
+{
+	if (error == FILE_OK)
+		cli_complain(object, ENOMEM, "cannot be read");
+	else
+		cli_complain(object, 0, "%s", file_strerror(error));
+}
+
+bool cli_read_run(const char *object, const void *bytes, size_t size,
+                  struct cli_opened *opened)
+{
+	enum file_error error = FILE_OK;
+
+	*opened =
+		(struct cli_opened){ .run = ledger_read(bytes, size, &error) };
+	if (!opened->run) {
+		complain_of_bytes(object, error);
+		return false;
+	}
+	if (opened->run->torn)
+		cli_complain(object, 0,
+		             "ends in the middle of a block: cut there");
+	opened->names = cli_names_open(opened->run);
+	opened->ledger = ledger_build(opened->run, cli_name, opened->names);
+	if (opened->ledger)
+		return true;
+	cli_complain(object, ENOMEM, "cannot build the ledger");
+	cli_close_run(opened);
+	return false;
+}
 
 struct cli_opened cli_open_run(const char *path, const char *doing)
 {
-	struct cli_opened opened = { 0 };
-	enum file_error error = FILE_OK;
+	struct cli_opened opened;
 	size_t size = 0;
 	const void *bytes; /* stay mapped: the run points into them */
 
@@ -15,19 +59,10 @@ struct cli_opened cli_open_run(const char *path, const char *doing)
 	bytes = cli_map(path, &size);
 	if (!bytes && errno)
 		cli_fail(CLI_FAILED, path, errno, "cannot be read");
-	opened.run = bytes ? ledger_read(bytes, size, &error) : NULL;
-	if (bytes && !opened.run && error == FILE_OK)
-		cli_fail(CLI_FAILED, path, ENOMEM, "cannot be read");
-	if (!opened.run)
-		cli_fail(CLI_FAILED, path, 0, "%s",
-		         bytes ? file_strerror(error) : "is not a run file");
-	if (opened.run->torn)
-		cli_complain(path, 0,
-		             "ends in the middle of a block: cut there");
-	opened.names = cli_names_open(opened.run);
-	opened.ledger = ledger_build(opened.run, cli_name, opened.names);
-	if (!opened.ledger)
-		cli_fail(CLI_FAILED, path, ENOMEM, "cannot build the ledger");
+	if (!bytes)
+		cli_fail(CLI_FAILED, path, 0, "is not a run file");
+	if (!cli_read_run(path, bytes, size, &opened))
+		exit(CLI_FAILED);
 	return opened;
 }
 

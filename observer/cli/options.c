@@ -31,7 +31,9 @@ const struct cli_option_row cli_options[] = {
 	  "%% for a percent sign." },
 	{ "-o", "--output", "FILE", INTO(output),
 	  IN(CLI_MAP) | IN(CLI_REPORT) | IN(CLI_COMPARE) | IN(CLI_EXPORT),
-	  "write to FILE instead of standard output", NULL },
+	  "write to FILE instead of standard output",
+	  "It must be none of the files that are read, and is left as it was when "
+	  "one of them cannot be." },
 	{ "-q", "--quiet", NULL, INTO(quiet), RUNNING,
 	  "say nothing when all is well", NULL },
 	{ NULL, "--log-file", "FILE", INTO(log), RUNNING,
@@ -237,14 +239,14 @@ static bool names(const struct cli_option_row *option, const char *word,
 	return !word[size] || word[size] == '=';
 }
 
-static const struct cli_option_row *find(enum cli_verb verb, const char *word,
+static const struct cli_option_row *find(unsigned verbs, const char *word,
                                          const char **value)
 {
 	for (int i = 0; i < cli_option_count; i++)
-		if ((cli_options[i].verbs & IN(verb)) &&
+		if ((cli_options[i].verbs & verbs) &&
 		    names(&cli_options[i], word, value))
 			return &cli_options[i];
-	cli_misused(cli_verbs[verb].name, word, "no such option");
+	return NULL;
 }
 
 /* Which of the words between bars, "text|json", the value is: 0, 1, ... */
@@ -278,12 +280,16 @@ static void set(enum cli_verb verb, const struct cli_option_row *option,
 }
 
 /* The option at argv[i]; returns the place behind it and its value. */
-static int parse_one(enum cli_verb verb, int argc, char **argv, int i,
-                     struct cli_options *out)
+static int parse_one(enum cli_verb verb, bool shared, int argc, char **argv,
+                     int i, struct cli_options *out)
 {
 	const char *word = argv[i++], *value;
-	const struct cli_option_row *option = find(verb, word, &value);
+	const struct cli_option_row *option = find(IN(verb), word, &value);
 
+	if (!option && shared)
+		option = find(~0u, word, &value);
+	if (!option)
+		cli_misused(cli_verbs[verb].name, word, "no such option");
 	if (value && !option->value)
 		cli_misused(cli_verbs[verb].name, word, "takes no value");
 	if (!value && option->value) {
@@ -292,17 +298,20 @@ static int parse_one(enum cli_verb verb, int argc, char **argv, int i,
 			            "needs a value");
 		value = argv[i++];
 	}
-	set(verb, option, value, out);
+	if (option->verbs & IN(verb))
+		set(verb, option, value, out);
 	if (out->help)
 		cli_help(verb);
 	else if (out->version)
 		printf("goload " PACKAGE_VERSION "\n");
-	if (out->help || out->version)
+	if (out->help || out->version) {
+		cli_close_output(stdout, NULL);
 		exit(CLI_OK);
+	}
 	return i;
 }
 
-void cli_parse(enum cli_verb verb, int argc, char **argv,
+void cli_parse(enum cli_verb verb, bool shared, int argc, char **argv,
                struct cli_options *out)
 {
 	bool runs = cli_verbs[verb].operand == CLI_OPERAND_PROGRAM;
@@ -315,7 +324,7 @@ void cli_parse(enum cli_verb verb, int argc, char **argv,
 				i++;
 				break;
 			}
-			i = parse_one(verb, argc, argv, i, out);
+			i = parse_one(verb, shared, argc, argv, i, out);
 		} else if (runs) {
 			break;
 		} else {

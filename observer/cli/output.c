@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -149,12 +150,52 @@ void cli_page(const struct cli_options *options)
 
 /* ---- the file ------------------------------------------------------------ */
 
-FILE *cli_open_output(const char *path)
+static bool is_same(const char *path, const struct stat *as)
 {
-	FILE *out = is_file(path) ? fopen(path, "we") : stdout;
+	struct stat st;
 
-	if (!out)
-		cli_fail(CLI_FAILED, path, errno, "cannot be written");
+	return path && stat(path, &st) == 0 && st.st_dev == as->st_dev &&
+	       st.st_ino == as->st_ino;
+}
+
+/* Is it one that is read?  Names are read while the output is written. */
+static bool is_read(const struct stat *file, const struct cli_options *options,
+                    const struct cli_opened *opened, int count)
+{
+	if (!S_ISREG(file->st_mode))
+		return false;
+	if (is_same(options->maps, file))
+		return true;
+	for (int i = 0; i < options->operands; i++)
+		if (is_same(options->operand[i], file))
+			return true;
+	for (int i = 0; i < count; i++)
+		for (size_t j = 0; j < opened[i].run->module_count; j++)
+			if (is_same(opened[i].run->module[j].path, file))
+				return true;
+	return false;
+}
+
+FILE *cli_open_output(const struct cli_options *options,
+                      const struct cli_opened *opened, int count)
+{
+	const char *path = is_file(options->output) ? options->output : NULL;
+	const char *object = path ? path : "standard output";
+	int fd = STDOUT_FILENO;
+	struct stat file;
+	FILE *out;
+
+	if (path)
+		fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+	if (fd < 0 || fstat(fd, &file) < 0)
+		cli_fail(CLI_FAILED, object, errno, "cannot be written");
+	if (is_read(&file, options, opened, count))
+		cli_fail(CLI_FAILED, object, 0, "is a file that is read");
+	if (!path)
+		return stdout;
+	if ((S_ISREG(file.st_mode) && ftruncate(fd, 0) < 0) ||
+	    !(out = fdopen(fd, "w")))
+		cli_fail(CLI_FAILED, object, errno, "cannot be written");
 	return out;
 }
 

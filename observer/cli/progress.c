@@ -52,6 +52,7 @@ void cli_progress(const char *object, const char *what)
 	cli_progress_end();
 	size = (size_t)snprintf(line, sizeof(line) - DIGITS - 2,
 	                        "\rgoload: %.160s: %s, ", object, what);
+	cli_make_plain(line + 1);
 	sigaction(SIGALRM, &action, NULL);
 	set_timer(TICK_US);
 }

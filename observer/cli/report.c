@@ -1,23 +1,10 @@
 /* report - goload report FILE. */
 #include "observer/cli/cli.h"
 
-#include "observer/symbol/symbol.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-const void *cli_map(const char *path, size_t *size)
-{
-	struct symbol_bytes bytes;
-
-	if (!symbol_map(path, &bytes))
-		return NULL;
-	*size = bytes.size;
-	errno = 0;
-	return bytes.at;
-}
 
 static bool print_page(FILE *out, const struct ledger *ledger,
                        struct cli_names *names, bool redact)
@@ -29,51 +16,42 @@ static bool print_page(FILE *out, const struct ledger *ledger,
 	return done;
 }
 
-static bool print(FILE *out, const char *object, struct ledger_run *run,
+static bool print(FILE *out, const struct cli_opened *opened,
                   const struct cli_options *options)
 {
-	struct cli_names *names = cli_names_open(run);
-	struct ledger *ledger = ledger_build(run, cli_name, names);
-	struct report_style style;
-	bool done = ledger != NULL;
+	const struct report_style style = cli_style(out, options);
 
-	cli_progress_end();
-	if (ledger && out == stdout)
-		cli_page(options);
-	style = cli_style(out, options);
-	if (ledger && options->why)
-		done = cli_print_why(out, object, ledger, options->why, names,
-		                     &style);
-	else if (ledger && options->format == REPORT_JSON)
-		report_json(out, ledger);
-	else if (ledger && options->format == REPORT_HTML)
-		done = print_page(out, ledger, names, options->redact);
-	else if (ledger)
-		report_text(out, ledger, &style);
+	if (options->why)
+		return cli_print_why(out, opened, options->why, &style);
+	if (options->format == REPORT_HTML)
+		return print_page(out, opened->ledger, opened->names,
+		                  options->redact);
+	if (options->format == REPORT_JSON)
+		report_json(out, opened->ledger);
 	else
-		cli_complain(NULL, ENOMEM, "cannot build the ledger");
-	fflush(out);
-	ledger_free(ledger);
-	cli_names_close(names);
-	return done;
+		report_text(out, opened->ledger, &style);
+	return true;
+}
+
+static bool can_print(const char *object, const struct cli_opened *opened,
+                      const struct cli_options *options)
+{
+	return !options->why ||
+	       cli_has_row(object, opened->ledger, options->why);
 }
 
 bool cli_print(FILE *out, const char *object, const void *bytes, size_t size,
                const struct cli_options *options)
 {
-	enum file_error error = FILE_OK;
-	struct ledger_run *run = ledger_read(bytes, size, &error);
+	struct cli_opened opened;
 	bool done;
 
-	if (!run) {
-		cli_complain(object, 0, "%s", file_strerror(error));
+	if (!cli_read_run(object, bytes, size, &opened))
 		return false;
-	}
-	if (run->torn)
-		cli_complain(object, 0,
-		             "ends in the middle of a block: cut there");
-	done = print(out, object, run, options);
-	ledger_run_free(run);
+	done = can_print(object, &opened, options) &&
+	       print(out, &opened, options);
+	fflush(out);
+	cli_close_run(&opened);
 	return done;
 }
 
@@ -91,8 +69,7 @@ static void check_page(const char *output)
 int cli_report(const struct cli_options *options)
 {
 	const char *path = options->operand[0];
-	size_t size = 0;
-	const void *bytes;
+	struct cli_opened opened;
 	FILE *out;
 	bool done;
 
@@ -105,14 +82,14 @@ int cli_report(const struct cli_options *options)
 		cli_misused("report", "--redact", "is for --format html");
 	if (options->format == REPORT_HTML)
 		check_page(options->output);
-	cli_progress(path, "reading");
-	bytes = cli_map(path, &size);
-	if (!bytes && errno)
-		cli_fail(CLI_FAILED, path, errno, "cannot be read");
-	if (!bytes)
-		cli_fail(CLI_FAILED, path, 0, "is not a run file");
-	out = cli_open_output(options->output);
-	done = cli_print(out, path, bytes, size, options);
+	opened = cli_open_run(path, "reading");
+	cli_progress_end();
+	if (!can_print(path, &opened, options))
+		return CLI_FAILED;
+	cli_page(options);
+	out = cli_open_output(options, &opened, 1);
+	done = print(out, &opened, options);
 	cli_close_output(out, options->output);
+	cli_close_run(&opened);
 	return done ? CLI_OK : CLI_FAILED;
 }

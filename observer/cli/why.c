@@ -42,23 +42,28 @@ static void complain_of(const char *object, const struct ledger *ledger,
 	free(kinds);
 }
 
-bool cli_print_why(FILE *out, const char *object, const struct ledger *ledger,
-                   const char *word, struct cli_names *names,
+bool cli_has_row(const char *object, const struct ledger *ledger,
+                 const char *word)
+{
+	if (count_named(ledger, word, false))
+		return true;
+	complain_of(object, ledger, word);
+	return false;
+}
+
+bool cli_print_why(FILE *out, const struct cli_opened *opened, const char *word,
                    const struct report_style *style)
 {
+	const struct ledger *ledger = opened->ledger;
 	bool exactly = count_named(ledger, word, true) > 0;
 
-	if (count_named(ledger, word, exactly) == 0) {
-		complain_of(object, ledger, word);
-		return false;
-	}
 	for (size_t i = 0; i < ledger->row_count; i++) {
 		const struct ledger_row *row = &ledger->row[i];
 		struct ledger_why *why;
 
 		if (!is_named(row, word, exactly))
 			continue;
-		why = ledger_why(ledger, row, cli_name, names);
+		why = ledger_why(ledger, row, cli_name, opened->names);
 		if (!why) {
 			cli_complain(NULL, ENOMEM, "cannot build the ledger");
 			return false;

@@ -849,11 +849,11 @@ int report_listing(FILE *out, const struct report_listing *from,
 		add_up(&listing);
 	}
 	done = listing.failed ? 0 : listing.count > 0 ? 1 : -1;
-	if (done > 0 && style) {
+	if (done > 0 && out && style) {
 		print_headline(&screen, &listing);
 		print_lines(&screen, &listing);
 		print_sums(&screen, &listing);
-	} else if (done > 0) {
+	} else if (done > 0 && out) {
 		json_all(out, &listing);
 	}
 	free(listing.line);

@@ -76,7 +76,7 @@ struct report_listing {
 };
 
 /* It with names for what can be known without causes.  -1: there is no line of
- * a map in it. */
+ * a map in it.  Without `out` that alone is asked. */
 int report_listing(FILE *out, const struct report_listing *listing,
                    const struct report_style *style);
 
