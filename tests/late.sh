@@ -5,13 +5,13 @@
 
 # A static program with syscall sites, as a file that can be mapped.
 samples hello
-helper late_shared -O1 -static
+helper late_map -O1 -static
 cp "$SAMPLES/c-glibc-static/hello" "$tmp/library"
 cp "$tmp/library" "$tmp/untouched"
 
 mapped_shared()
 {
-	recorded shared -- "$tmp/late_shared" "$tmp/library"
+	recorded shared -- "$tmp/late_map" shared "$tmp/library"
 	grep -q '^mapped' "$tmp/shared.out" || return
 	cmp "$tmp/library" "$tmp/untouched"
 }
@@ -25,6 +25,31 @@ changed()
 	cmp -s "$tmp/library" "$tmp/untouched"
 }
 fact 'control: a change would be seen' fails changed
+
+# A library of 512 GiB of code, all but its beginning a hole: what is stored of it
+# is looked at, and the program does not wait for more.
+poke()
+{
+	# shellcheck disable=SC2059
+	printf "$2" | dd of="$tmp/sparse" bs=1 seek="$1" conv=notrunc 2>/dev/null
+}
+
+mapped_sparse()
+{
+	cp "$tmp/untouched" "$tmp/sparse"
+	poke 40 '\0\0\0\0\0\0\0\0'               # e_shoff
+	poke 60 '\0\0\0\0'                       # e_shnum
+	poke $((64 + 56 + 32)) '\0\0\0\0\0200\0\0' # p_filesz of the text
+	poke $((64 + 56 + 40)) '\0\0\0\0\0200\0\0' # p_memsz
+	truncate -s 1T "$tmp/sparse"
+	HUNG=20
+	recorded sparse -- "$tmp/late_map" private "$tmp/sparse"
+	HUNG=60
+	grep -q '^mapped' "$tmp/sparse.out" && closes sparse && return
+	cat "$tmp/sparse.end" "$tmp/sparse.err"
+	return 1
+}
+fact 'of a sparse library only what is stored is looked at' mapped_sparse
 
 libc=$(ldd /bin/ls 2>/dev/null | sed -n 's/.*libc\.so[^ ]* => \([^ ]*\).*/\1/p')
 libraries()

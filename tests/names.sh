@@ -211,6 +211,12 @@ changes build-id -Wl,--build-id
 changes no-build-id -Wl,--build-id=none
 changes static -static -Wl,--build-id
 
+map "$tmp/sparse" first -Wl,--build-id=none
+truncate -s 1G "$tmp/sparse"
+recorded sparse -- "$tmp/sparse"
+fact 'a sparse program without a build id is the one that ran' \
+	names sparse first
+
 map "$tmp/libmap.so" first -DLIBRARY -shared -fPIC -Wl,--build-id
 map "$tmp/linked" first -DPROGRAM "$tmp/libmap.so" -Wl,-rpath,"$tmp"
 recorded library -- "$tmp/linked"

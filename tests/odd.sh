@@ -107,6 +107,26 @@ else
 fi
 as=
 
+# ---- inspected ----------------------------------------------------------------
+
+# inspected PROGRAM: whatever it is, PROGRAM says what, and soon
+inspected()
+{
+	HUNG=10
+	for file in "$tmp"/here/*; do
+		run inspect "$1" inspect "$file"
+		case $(cat "$tmp/inspect.end") in
+		'exited 0' | 'exited 126' | 'exited 127') continue ;;
+		esac
+		HUNG=60
+		echo "$file: $(cat "$tmp/inspect.end" "$tmp/inspect.err")"
+		return 1
+	done
+	HUNG=60
+}
+
+fact 'goload inspect reads every file' inspected "$tmp/goload"
+
 # ---- the first instruction ----------------------------------------------------
 
 helper odd_start -nostdlib -static -fno-stack-protector -fcf-protection=none \

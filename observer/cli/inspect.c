@@ -13,8 +13,7 @@
 
 struct inspected {
 	const char *path;
-	const uint8_t *bytes;
-	size_t size;
+	struct symbol_bytes bytes;
 	struct symbol_file *symbols;
 	struct sites_result sites;
 };
@@ -31,11 +30,11 @@ static void find(struct inspected *file)
 	};
 
 	for (size_t i = 0; i < count && i < TEXTS; i++)
-		if (found[i].offset <= file->size &&
-		    found[i].size <= file->size - found[i].offset)
+		if (found[i].offset <= file->bytes.size &&
+		    found[i].size <= file->bytes.size - found[i].offset)
 			text[input.text_count++] = (struct sites_text){
-				file->bytes + found[i].offset, found[i].address,
-				found[i].size
+				file->bytes.at + found[i].offset,
+				found[i].address, found[i].size
 			};
 	input.start_count = symbol_starts(file->symbols, &input.starts);
 	if (sites_find(&input, &file->sites) != SITES_OK)
@@ -49,7 +48,7 @@ static void print(const struct inspected *file,
 	struct symbol_about *about = symbol_about(file->symbols);
 	const struct report_file found = {
 		.path = file->path,
-		.size = file->size,
+		.size = file->bytes.size,
 		.symbols = file->symbols,
 		.about = about,
 		.sites = &file->sites,
@@ -71,12 +70,11 @@ int cli_inspect(const struct cli_options *options)
 	if (options->operands > 1)
 		cli_misused("inspect", options->operand[1],
 		            "one file at a time");
-	file.bytes = cli_map(file.path, &file.size);
-	if (!file.bytes && errno)
+	if (!symbol_map(file.path, &file.bytes) && errno)
 		cli_fail(errno == ENOENT ? CLI_NOT_FOUND : CLI_CANNOT_LOAD,
 		         file.path, errno, "cannot be read");
-	if (file.bytes)
-		file.symbols = symbol_open(file.bytes, file.size);
+	if (file.bytes.at)
+		file.symbols = symbol_open(file.bytes.at, file.bytes.stored);
 	if (!file.symbols)
 		cli_fail(CLI_CANNOT_LOAD, file.path, 0, "is not an ELF file");
 	find(&file);

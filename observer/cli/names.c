@@ -85,7 +85,7 @@ static struct file *open_file(struct cli_names *names, const char *path)
 	names->files = file;
 	file->there = symbol_map(path, &file->bytes);
 	if (file->bytes.at)
-		file->symbols = symbol_open(file->bytes.at, file->bytes.size);
+		file->symbols = symbol_open(file->bytes.at, file->bytes.stored);
 	if (file->symbols)
 		symbol_look_for_debug(file->symbols, path, DEBUG_ROOT);
 	return file;

@@ -14,7 +14,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define ENTRIES 65536 /* of PT_DYNAMIC, at most: a program has some forty */
+
 /* ---- what the program needs ---------------------------------------------- */
+
+struct dynamic {
+	const uint8_t *at;
+	size_t count;
+};
 
 /* The offset in the file of an address, 0: there is none. */
 static uint64_t offset_of(const struct symbol_bytes *file, uint64_t address)
@@ -27,30 +34,44 @@ static uint64_t offset_of(const struct symbol_bytes *file, uint64_t address)
 	return 0;
 }
 
-static bool dynamic(const struct symbol_bytes *file, size_t index,
-                    Elf64_Dyn *entry)
+/* The first PT_DYNAMIC.  The kernel does not look at it, so it may be anything:
+ * one that is not all in the file is left alone. */
+static struct dynamic find_dynamic(const struct symbol_bytes *file)
 {
-	const uint8_t *at = NULL;
+	struct dynamic table = { 0 };
 	Elf64_Phdr p;
 
-	for (size_t i = 0; !at && module_segment(file, i, &p); i++)
-		if (p.p_type == PT_DYNAMIC &&
-		    index < p.p_filesz / sizeof(*entry))
-			at = module_part(file,
-			                 p.p_offset + index * sizeof(*entry),
-			                 sizeof(*entry));
-	if (at)
-		memcpy(entry, at, sizeof(*entry));
-	return at != NULL;
+	for (size_t i = 0; module_segment(file, i, &p); i++) {
+		if (p.p_type != PT_DYNAMIC)
+			continue;
+		table.count = p.p_filesz / sizeof(Elf64_Dyn);
+		if (table.count > ENTRIES)
+			table.count = ENTRIES;
+		table.at = module_part(file, p.p_offset,
+		                       table.count * sizeof(Elf64_Dyn));
+		break;
+	}
+	return table;
+}
+
+/* False: the table ends, with its DT_NULL or without. */
+static bool read_dynamic(const struct dynamic *table, size_t index,
+                         Elf64_Dyn *entry)
+{
+	if (!table->at || index >= table->count)
+		return false;
+	memcpy(entry, table->at + index * sizeof(*entry), sizeof(*entry));
+	return entry->d_tag != DT_NULL;
 }
 
 /* The name of a library: no path, and its end is in the file. */
 static const char *library_name(const struct symbol_bytes *file, uint64_t at)
 {
 	const char *name = (const char *)module_part(file, at, 1);
+	size_t room = name ? file->size - at : 0;
 
-	if (!name || !memchr(name, 0, file->size - at) || strchr(name, '/') ||
-	    strlen(name) > NAME_MAX)
+	if (!name || !memchr(name, 0, room > NAME_MAX ? NAME_MAX + 1 : room) ||
+	    strchr(name, '/'))
 		return NULL;
 	return name;
 }
@@ -60,15 +81,17 @@ static const char *library_name(const struct symbol_bytes *file, uint64_t at)
 /* The files to judge; the first is the interpreter. */
 static void list(struct early *early)
 {
-	uint64_t strings = 0;
+	const struct dynamic table = find_dynamic(early->program);
+	uint64_t address = 0, strings;
 	Elf64_Dyn d;
 	char path[PATH_MAX + NAME_MAX + 2];
 
-	for (size_t i = 0; dynamic(early->program, i, &d); i++)
+	for (size_t i = 0; read_dynamic(&table, i, &d); i++)
 		if (d.d_tag == DT_STRTAB)
-			strings = offset_of(early->program, d.d_un.d_ptr);
+			address = d.d_un.d_ptr;
+	strings = offset_of(early->program, address);
 	for (size_t i = 0; strings && early->count < EARLY_FILES &&
-	                   dynamic(early->program, i, &d);
+	                   read_dynamic(&table, i, &d);
 	     i++) {
 		const char *name;
 

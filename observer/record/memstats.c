@@ -36,7 +36,7 @@ static void write_reason(struct go_memory *go, struct output *out,
 
 static void find_layout(struct go_memory *go, struct output *out)
 {
-	struct symbol_file *symbols = symbol_open(go->file.at, go->file.size);
+	struct symbol_file *symbols = symbol_open(go->file.at, go->file.stored);
 	const char *reason = "the program's file cannot be read";
 
 	if (symbols && memstats_layout(symbols, &go->layout, &reason))

@@ -157,7 +157,9 @@ static void read_go(struct module *module, struct symbol_file *symbols)
 void module_read(struct module *module, const struct symbol_bytes *file,
                  enum patch_module kind, uint32_t options)
 {
-	struct symbol_file *symbols = symbol_open(file->at, file->size);
+	const struct symbol_bytes stored = { .at = file->at,
+		                             .size = file->stored };
+	struct symbol_file *symbols = symbol_open(stored.at, stored.size);
 	struct sites_result result = { 0 };
 
 	*module = (struct module){ .kind = kind };
@@ -169,7 +171,7 @@ void module_read(struct module *module, const struct symbol_bytes *file,
 	copy_string(module->build_id, sizeof(module->build_id),
 	            module->info.build_id);
 	read_go(module, symbols);
-	if (find_sites(file, symbols, kind, &result))
+	if (find_sites(&stored, symbols, kind, &result))
 		keep_sites(module, &result, options);
 	sites_free(&result);
 	symbol_close(symbols);

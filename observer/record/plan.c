@@ -17,7 +17,6 @@
 #include <unistd.h>
 
 #define VDSO_PAGES 4 /* more than any vDSO has */
-#define READ_MOST  (4l << 30)
 
 static bool map_file(int fd, struct symbol_bytes *file,
                      struct record_failure *failure)
@@ -26,24 +25,6 @@ static bool map_file(int fd, struct symbol_bytes *file,
 		return true;
 	record_fail(failure, 126, errno, "cannot be mapped");
 	return false;
-}
-
-/*
- * How much of a file can hold names and sites: what is behind the last stored
- * byte of a sparse one cannot, and READ_MOST bytes are enough.
- */
-static size_t stored_size(int fd, size_t size)
-{
-	off_t at = 0, data;
-
-	while (at < READ_MOST && (data = lseek(fd, at, SEEK_DATA)) >= 0) {
-		at = lseek(fd, data, SEEK_HOLE);
-		if (at <= data)
-			return size < READ_MOST ? size : READ_MOST;
-	}
-	if (at > READ_MOST)
-		at = READ_MOST;
-	return (size_t)at < size ? (size_t)at : size;
 }
 
 /* In the words of the rule, with the program header at fault, and what execve
@@ -174,6 +155,7 @@ static void plan_vdso(struct plan *plan, uint32_t options)
 		(size_t)((const Elf64_Ehdr *)at)->e_shnum * sizeof(Elf64_Shdr);
 	if (file.size > VDSO_PAGES * (size_t)LOADER_PAGE)
 		return;
+	file.stored = file.size;
 	module_read(&plan->module[PATCH_VDSO], &file, PATCH_VDSO, options);
 }
 
@@ -261,7 +243,6 @@ bool plan_program(const struct record_options *options, struct plan *plan,
 	if (error) {
 		explain(failure, NULL, plan->program, error, 0);
 	} else {
-		file->size = stored_size(options->program_fd, file->size);
 		module_read(&plan->module[PATCH_PROGRAM], file, PATCH_PROGRAM,
 		            options->options);
 		plan_vdso(plan, options->options);

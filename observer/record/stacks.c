@@ -22,7 +22,7 @@ bool stacks_open(struct stacks *stacks, struct trace_session *session)
 void stacks_module(struct stacks *stacks, const struct symbol_bytes *file,
                    const struct file_module *where)
 {
-	unwind_module(stacks->unwind, file->at, file->size, where->bias,
+	unwind_module(stacks->unwind, file->at, file->stored, where->bias,
 	              where->start, where->end);
 }
 

@@ -7,6 +7,24 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define READ_MOST (4l << 30)
+
+/* The end of the last stored byte before READ_MOST. */
+static size_t stored_size(int fd, size_t size)
+{
+	size_t most = size < READ_MOST ? size : READ_MOST;
+	off_t end = 0, data;
+
+	while ((data = lseek(fd, end, SEEK_DATA)) >= 0 && data < (off_t)most) {
+		end = lseek(fd, data, SEEK_HOLE);
+		if (end <= data || end >= (off_t)most)
+			return most;
+	}
+	if (data < 0 && errno != ENXIO)
+		return most;
+	return (size_t)end;
+}
+
 int symbol_map_fd(int fd, struct symbol_bytes *bytes)
 {
 	struct stat st;
@@ -20,6 +38,8 @@ int symbol_map_fd(int fd, struct symbol_bytes *bytes)
 	}
 	*bytes = (struct symbol_bytes){
 		.size = (size_t)st.st_size,
+		.stored = stored_size(fd, (size_t)st.st_size),
+		.device = (uint64_t)st.st_dev,
 		.inode = (uint64_t)st.st_ino,
 		.mtime = (uint64_t)st.st_mtim.tv_sec * 1000000000u +
 		         (uint64_t)st.st_mtim.tv_nsec,
@@ -56,6 +76,6 @@ void symbol_unmap(const struct symbol_bytes *bytes)
 
 int symbol_same(const struct symbol_bytes *a, const struct symbol_bytes *b)
 {
-	return a->inode == b->inode && a->size == b->size &&
-	       a->mtime == b->mtime;
+	return a->device == b->device && a->inode == b->inode &&
+	       a->size == b->size && a->mtime == b->mtime;
 }

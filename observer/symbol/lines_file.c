@@ -44,7 +44,9 @@ static struct symbol_file *try_file(const struct symbol_file *file,
 
 	if (!symbol_map(path, &bytes))
 		return NULL;
-	debug = symbol_open(bytes.at, bytes.size);
+	/* of one that is sparse at its end no section is left */
+	debug = bytes.stored == bytes.size ? symbol_open(bytes.at, bytes.size)
+	                                   : NULL;
 	if (!debug) {
 		symbol_unmap(&bytes);
 		return NULL;
@@ -63,7 +65,8 @@ void lines_file_close(struct symbol_file *debug)
 
 	if (!debug)
 		return;
-	bytes = (struct symbol_bytes){ debug->all.at, debug->all.size, 0, 0 };
+	bytes = (struct symbol_bytes){ .at = debug->all.at,
+		                       .size = debug->all.size };
 	symbol_close(debug);
 	symbol_unmap(&bytes);
 }

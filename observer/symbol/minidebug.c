@@ -8,13 +8,26 @@
 #include <stdlib.h>
 
 #define MEMORY_MAX   (128u << 20) /* for the decoder: xz -9 takes 65 MiB */
+#define UNPACKED_MIN (1u << 16)   /* room for it, whatever it is packed to */
 #define UNPACKED_MAX (64u << 20)
+#define RATIO_MAX    64u /* names pack to a fifth */
 
-/* Room for more; 0 when there is as much as can be true, or no memory. */
-static int grow(lzma_stream *stream, uint8_t **to, size_t *room)
+/* What can be true of so many packed bytes. */
+static size_t most_of(size_t packed)
 {
-	size_t larger = *room ? 2 * *room : 1u << 16;
-	uint8_t *grown = larger > UNPACKED_MAX ? NULL : realloc(*to, larger);
+	if (packed > UNPACKED_MAX / RATIO_MAX)
+		return UNPACKED_MAX;
+	return packed * RATIO_MAX > UNPACKED_MIN ? packed * RATIO_MAX
+	                                         : UNPACKED_MIN;
+}
+
+/* Room for more, of `most`; 0 when it is all used, or there is no memory. */
+static int grow(lzma_stream *stream, uint8_t **to, size_t *room, size_t most)
+{
+	size_t larger = !*room             ? UNPACKED_MIN
+	                : *room < most / 2 ? 2 * *room
+	                                   : most;
+	uint8_t *grown = *room < most ? realloc(*to, larger) : NULL;
 
 	if (!grown)
 		return 0;
@@ -37,7 +50,8 @@ static struct span unpack(struct span packed)
 	stream.next_in = packed.at;
 	stream.avail_in = packed.size;
 	while (result == LZMA_OK &&
-	       (stream.avail_out || grow(&stream, &to, &room)))
+	       (stream.avail_out ||
+	        grow(&stream, &to, &room, most_of(packed.size))))
 		result = lzma_code(&stream, LZMA_FINISH);
 	if (result == LZMA_STREAM_END)
 		unpacked = (struct span){ to, stream.total_out, 0 };

@@ -28,7 +28,7 @@ struct symbol_bytes {
 	size_t stored; /* of that, what can hold names and code: what is behind
 	                  the last stored byte of a sparse file cannot, and
 	                  4 GiB are enough */
-	uint64_t inode;
+	uint64_t device, inode;
 	uint64_t mtime; /* ns */
 };
 
