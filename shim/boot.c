@@ -347,7 +347,7 @@ static uint64_t choose_brk(const struct loader_plan *plan,
 
 	if (plan->type == ET_DYN && !plan->interp_size)
 		return own;
-	if (own < from) /* there is no chance */
+	if (own <= from) /* there is no chance, and then no page in between */
 		return image->brk;
 	return image->brk + LOADER_PAGE + (own - from);
 }
@@ -409,7 +409,7 @@ static struct loader_stack_out build_stack(const struct start *start,
 	sys_call2(__NR_munmap, bytes, (long)room);
 	if (program->exec_stack)
 		sys_call3(__NR_mprotect, (long)(out.sp & -LOADER_PAGE),
-		          LOADER_PAGE,
+		          (long)(in.top - (out.sp & -LOADER_PAGE)),
 		          PROT_READ | PROT_WRITE | PROT_EXEC |
 		                  (long)PROT_GROWSDOWN);
 	return out;

@@ -24,8 +24,10 @@ probe()
 	probe static-pie $CC -fPIE -static-pie
 	probe musl $musl
 	probe musl-static $musl -static
+	probe execstack $CC -fPIE -pie -z execstack
+	probe execstack-static $CC -static -z execstack
 }
-probes='pie nopie static static-pie musl musl-static'
+probes='pie nopie static static-pie musl musl-static execstack execstack-static'
 samples state state.pie state.cgo state.cgo-pie
 setarch -R true || skip "addresses cannot be fixed here (setarch -R)"
 
@@ -112,6 +114,16 @@ varied()
 		} }' | sort
 }
 
+# Arguments of more than a page: all of the stack is executable, not its lower
+# end.
+whole_stack()
+{
+	same_state "$1" "$tmp/state-$1" "$(printf '%06000d' 0)" &&
+		grep -q '^map rwxp \[stack\]' "$tmp/goload.lines" &&
+		recorded "$1" -- "$tmp/state-$1" "$(printf '%06000d' 0)" &&
+		closes "$1"
+}
+
 as_random()
 {
 	# shellcheck disable=SC2086
@@ -145,6 +157,11 @@ for mode in all none; do
 	everything nobody
 done
 as=
+mode=all
+for kind in execstack execstack-static; do
+	fact "$kind: all of the stack is executable, and explained" \
+		whole_stack "$kind"
+done
 for kind in $probes; do
 	fact "$kind: as much chance in its addresses" as_random "$tmp/state-$kind"
 done

@@ -265,9 +265,15 @@ static void say_stat(void)
 		at += strcspn(at, " ");
 		at += *at == ' ';
 	}
-	say("stat.start_brk", "%s",
-	    brk_at > (uintptr_t)end || brk_at == 0 ? "behind the program"
-	                                           : "before its end");
+	/* how far behind is chance, unless there is none */
+	if (personality(0xffffffff) & ADDR_NO_RANDOMIZE)
+		say("stat.start_brk", "%s, the end %s", near(brk_at),
+		    near((uintptr_t)end));
+	else
+		say("stat.start_brk", "%s",
+		    brk_at > (uintptr_t)end || brk_at == 0
+		            ? "behind the program"
+		            : "before its end");
 }
 
 /* Lines of /proc/self/status that do not count something. */
@@ -337,8 +343,8 @@ static void say_maps(const char *program)
 			if (!ours)
 				continue;
 			if (strcmp(name, "[stack]") == 0)
-				say("map", "%s %s to the end of the page of the strings",
-				    perms, name);
+				say("map", "%s %s to %#zx behind the file's name",
+				    perms, name, to - aux_of(AT_EXECFN));
 			else if (name[0] == '[')
 				say("map", "%s %llx %s", perms, offset, name);
 			else

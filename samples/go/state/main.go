@@ -1,5 +1,6 @@
 // Prints what a process can know of itself right after it was executed, one
-// "key value" line each; addresses only by what they lie in.
+// "key value" line each; addresses by what they lie in, so that two runs without
+// randomised addresses say the same.
 package main
 
 import (
@@ -21,7 +22,7 @@ var stable = []string{"Name", "Umask", "Uid", "Gid", "FDSize", "Groups",
 var fields = map[int]string{6: "session", 7: "tty",
 	18: "priority", 19: "nice", 26: "start_code", 27: "end_code",
 	33: "ignored", 34: "caught", 38: "exit_signal", 41: "policy",
-	45: "start_data", 46: "end_data"}
+	45: "start_data", 46: "end_data", 47: "start_brk"}
 
 func read(path string) []byte {
 	bytes, err := os.ReadFile(path)
