@@ -232,3 +232,190 @@ Test(names, judge_what_is_inlined_by_its_own_name)
 	cr_expect(eq(sz, names_get(&names, 77)->inlined_count, 2));
 	names_free(&names);
 }
+
+/* ---- against a plain search --------------------------------------------- */
+
+#define PAGES  24
+#define ROUNDS 60
+#define STEPS  60
+
+struct plain { /* the same, as plainly as it can be said */
+	struct module_span span[STEPS];
+	size_t count;
+};
+
+static unsigned random_below(unsigned limit)
+{
+	static uint64_t state = 1;
+
+	state = state * 6364136223846793005u + 1442695040888963407u;
+	return (unsigned)(state >> 33) % limit;
+}
+
+static void plain_came(struct plain *plain, const struct ledger_module *module)
+{
+	int library = module->module->kind >= PATCH_MODULES;
+
+	for (size_t i = 0; i < plain->count; i++) {
+		const struct module_span *span = &plain->span[i];
+
+		if (library && span->code && span->until == UINT64_MAX &&
+		    span->module->module->bias == module->module->bias &&
+		    strcmp(span->module->path, module->path) == 0)
+			return;
+	}
+	plain->span[plain->count++] = (struct module_span){
+		.module = module,
+		.code = library ? module->module->code : 0,
+		.from = library ? module->module->ticket : 0,
+		.until = UINT64_MAX,
+	};
+}
+
+static void plain_went(struct plain *plain, uint64_t start, uint64_t size,
+                       uint64_t order)
+{
+	for (size_t i = 0; i < plain->count; i++) {
+		struct module_span *span = &plain->span[i];
+
+		if (span->code >= start && span->code - start < size &&
+		    span->until == UINT64_MAX)
+			span->until = order;
+	}
+}
+
+static void plain_follow(struct plain *plain, const struct trace_event *event)
+{
+	uint64_t order = ledger_order(event);
+
+	if (event->call == SYS_munmap || event->call == SYS_mremap)
+		plain_went(plain, event->args[0], event->args[1], order);
+	if (event->call == SYS_mmap)
+		plain_went(plain, event->result, event->args[1], order);
+	if (event->call == SYS_mremap)
+		plain_went(plain, event->result, event->args[2], order);
+}
+
+static int earlier(const void *left, const void *right)
+{
+	const struct ledger_module *const *a = left, *const *b = right;
+	uint64_t x = (*a)->module->ticket, y = (*b)->module->ticket;
+
+	return x != y ? (x < y ? -1 : 1) : (*a > *b) - (*a < *b);
+}
+
+static void plain_read(struct plain *plain, const struct ledger_run *run)
+{
+	const struct ledger_module *module[STEPS];
+	size_t next = 0;
+
+	for (size_t i = 0; i < run->module_count; i++)
+		module[i] = &run->module[i];
+	qsort(module, run->module_count, sizeof(*module), earlier);
+	plain->count = 0;
+	for (size_t i = 0; i < run->event_count; i++) {
+		const struct trace_event *event = run->event[i].event;
+
+		while (next < run->module_count &&
+		       module[next]->module->ticket <= ledger_order(event))
+			plain_came(plain, module[next++]);
+		plain_follow(plain, event);
+	}
+	while (next < run->module_count)
+		plain_came(plain, module[next++]);
+}
+
+static struct module_span plain_find(const struct plain *plain,
+                                     uint64_t address, uint64_t order)
+{
+	struct module_span found = { .until = UINT64_MAX };
+	uint64_t latest = 0;
+
+	for (size_t i = 0; i < plain->count; i++) {
+		const struct module_span *span = &plain->span[i];
+		const struct file_module *module = span->module->module;
+		uint64_t from = span->from, until = span->until;
+
+		if (address < module->start || address >= module->end)
+			continue;
+		if (order < from) {
+			until = from - 1;
+			from = 0;
+		} else if (order > until) {
+			from = until + 1;
+			until = UINT64_MAX;
+		} else if (!found.module || from > latest) {
+			found.module = span->module;
+			latest = from;
+		}
+		found.from = from > found.from ? from : found.from;
+		found.until = until < found.until ? until : found.until;
+	}
+	return found;
+}
+
+static struct run random_run(void)
+{
+	static const char *const paths[] = { "/a.so", "/b.so", "/c.so" };
+	struct run run = run_new();
+
+	moment(&run); /* at first there is the program alone */
+	for (int i = 0; i < STEPS; i++) {
+		uint64_t page = random_below(PAGES), to = random_below(PAGES);
+		uint64_t count = 1 + random_below(random_below(4) ? 4 : 12);
+
+		switch (random_below(8)) {
+		case 0:
+			run_munmap(&run, SPAN(page, count));
+			break;
+		case 1:
+			run_mmap(&run, SPAN(page, count), RW, ANON | MAP_FIXED);
+			break;
+		case 2:
+			run_call(&run, SYS_mremap, BASE + to * PAGE,
+			         BASE + page * PAGE, count * PAGE, count * PAGE,
+			         3, BASE + to * PAGE);
+			break;
+		case 3:
+			if (i < STEPS / 10)
+				module_from(&run, 0, page, count, PATCH_PROGRAM,
+				            "/prog");
+			break;
+		default: /* some at one moment */
+			module_from(&run, run.ticket - random_below(2), page,
+			            count, PATCH_MODULES,
+			            paths[random_below(3)]);
+			run.ticket += random_below(2);
+		}
+	}
+	read_run(&run);
+	return run;
+}
+
+Test(names, are_of_the_module_that_a_plain_search_finds)
+{
+	static struct plain plain;
+
+	for (int round = 0; round < ROUNDS; round++) {
+		struct run run = random_run();
+		struct modules modules;
+
+		plain_read(&plain, run.read);
+		cr_assert(modules_read(&modules, run.read));
+		for (uint64_t at = 0; at < (PAGES + 14) * 2; at++)
+			for (uint64_t order = 0; order < run.ticket + 2;
+			     order++) {
+				uint64_t address = BASE + at * PAGE / 2;
+				struct module_span wanted =
+					plain_find(&plain, address, order);
+				struct module_span found =
+					modules_find(&modules, address, order);
+
+				cr_assert(found.module == wanted.module &&
+				          found.from == wanted.from &&
+				          found.until == wanted.until);
+			}
+		modules_free(&modules);
+		run_free(&run);
+	}
+}

@@ -287,6 +287,10 @@ struct module_span {
 struct modules {
 	struct module_span *span;
 	size_t count;
+	uint64_t *cut; /* where one begins or ends, in order */
+	size_t cut_count;
+	struct module_moment *moment; /* of a tree over these, by node */
+	size_t moment_count;
 };
 
 /* 0 when memory is short.  modules_free() in any case. */
@@ -300,7 +304,7 @@ struct module_span modules_find(const struct modules *modules, uint64_t address,
 
 struct name {
 	uint64_t address; /* 0: an empty place */
-	uint64_t from, until; /* the tickets between which it is this one */
+	uint64_t from; /* the ticket from which on it is this one */
 	struct ledger_place place;
 	const struct kind_rule *rule; /* first row of the table for it */
 	uint8_t group;                /* enum name_group */

@@ -8,16 +8,17 @@
 #include <stdlib.h>
 
 static struct name *place_of(struct name *table, size_t capacity,
-                             uint64_t address, uint64_t order)
+                             uint64_t address, uint64_t from)
 {
-	size_t i = (address * 0x9e3779b97f4a7c15u) >> 20;
+	size_t i = ((address + from * 0xff51afd7ed558ccdu) *
+	            0x9e3779b97f4a7c15u) >>
+	           20;
 
 	for (;; i++) {
 		struct name *name = &table[i & (capacity - 1)];
 
 		if (name->address == 0 ||
-		    (name->address == address && order >= name->from &&
-		     order <= name->until))
+		    (name->address == address && name->from == from))
 			return name;
 	}
 }
@@ -95,16 +96,12 @@ const struct name *names_get(struct names *names, uint64_t address)
 		names->failed = 1;
 		return &unknown;
 	}
-	name = place_of(names->name, names->capacity, address, names->order);
+	there = modules_find(&names->modules, address - 1, names->order);
+	name = place_of(names->name, names->capacity, address, there.from);
 	if (name->address)
 		return name;
 	names->count++;
-	there = modules_find(&names->modules, address - 1, names->order);
-	*name = (struct name){
-		.address = address,
-		.from = there.from,
-		.until = there.until,
-	};
+	*name = (struct name){ .address = address, .from = there.from };
 	if (!ask(names, name, &there))
 		name->place = (struct ledger_place){ .module = there.module };
 	kinds_tell(name);
