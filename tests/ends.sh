@@ -419,10 +419,10 @@ for libc in $dynamics; do
 		ends_itself 'exited 5' "$one" child-killed
 done
 
-exec_in_file()
+exec_in_file() # HOW
 {
 	rm -f "$tmp/file"
-	whole "$GOLOAD" record -q -o "$tmp/file" "$program" exec "$program" \
+	whole "$GOLOAD" record -q -o "$tmp/file" "$program" "$1" "$program" \
 		exit 21
 	nothing_left || return
 	"$GOLOAD" report --format json "$tmp/file" >"$tmp/json"
@@ -432,7 +432,9 @@ exec_in_file()
 	jq -c '[.exit, .run, .totals]' "$tmp/json"
 	return 1
 }
-fact 'the run file of an execve says so, and is whole' exec_in_file
+fact 'the run file of an execve says so, and is whole' exec_in_file exec
+fact 'the run file of an execve behind one that failed says so' \
+	exec_in_file exec-after-missing
 
 after_failed_exec()
 {

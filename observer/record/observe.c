@@ -575,7 +575,6 @@ static void ask_exit(struct life *life)
 /* The last look was not the last: the program goes on. */
 static void exec_failed(struct life *life)
 {
-	life->execs_failed = life->session->execs_failed;
 	life->exec_pending = false;
 	life->last_look = false;
 }
@@ -583,10 +582,15 @@ static void exec_failed(struct life *life)
 /* 1 when the run is over. */
 static bool step(struct life *life, size_t taken)
 {
+	/* in this order: a failed execve takes back `closing` first */
+	bool looked = __atomic_load_n(&life->session->looked, __ATOMIC_ACQUIRE);
 	enum trace_end end =
 		__atomic_load_n(&life->session->closing, __ATOMIC_ACQUIRE);
+	/* first: what it became may have ended by the time it is seen gone */
+	bool died = target_died(life);
 
-	if (end && !life->session->looked) {
+	if (end && !looked) {
+		life->execs_failed = life->session->execs_failed;
 		last_look(life, end);
 		if (end != TRACE_END_EXEC)
 			return true;
@@ -599,7 +603,7 @@ static bool step(struct life *life, size_t taken)
 		exec_failed(life);
 	if (life->exec_pending && look_gone(&life->proc))
 		return true;
-	if (target_died(life)) {
+	if (died) {
 		drain_ring(&life->drain, &life->out);
 		life->last_look = false;
 		life->end = FILE_END_UNKNOWN;

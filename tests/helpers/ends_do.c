@@ -243,6 +243,14 @@ static void exec_missing(void)
 	exit(4);
 }
 
+static void exec_after_missing(char **argv)
+{
+	char *nothing[] = { "nothing", NULL };
+
+	execve("/nothing/here", nothing, environ);
+	execve(argv[0], argv, environ);
+}
+
 /* Children by vfork that exec, and by fork; then waitpid(-1) says ECHILD, of
  * children of any kind. */
 static void children(char **argv)
@@ -356,6 +364,8 @@ static int act(char **argv)
 		                     strtoull(argv[3], NULL, 10));
 	else if (!strcmp(way, "exec"))
 		execve(to, argv + 1, environ);
+	else if (!strcmp(way, "exec-after-missing"))
+		exec_after_missing(argv + 1);
 	else if (!strcmp(way, "exec-missing"))
 		exec_missing();
 	else if (!strcmp(way, "children"))
