@@ -30,9 +30,6 @@
 #ifndef MFD_EXEC
 #define MFD_EXEC 0x10u /* Linux 6.3 */
 #endif
-#ifndef __WALL
-#define __WALL 0x40000000
-#endif
 
 /* A memory file; `exec`: one that can be executed, where that is a choice. */
 static int memory_file(const char *name, bool exec)
@@ -156,20 +153,25 @@ static int clone_observer(struct observer *observer)
 	return pid < 0 ? errno : 0;
 }
 
-/* The same, but of a process that then ends: nobody here has a child. */
-static int clone_orphan(struct observer *observer)
+/*
+ * The same, but of a process that then ends: nobody here has a child.  Whose
+ * parent ignores SIGCHLD is not waited for (kernel do_notify_parent), and so
+ * does not count in the program's RUSAGE_CHILDREN.
+ */
+static bool clone_orphan(struct observer *observer)
 {
-	long pid = syscall(SYS_clone, 0, NULL, NULL, NULL, 0);
-	int status;
+	const struct sigaction ignore = { .sa_handler = SIG_IGN };
+	struct sigaction before;
+	long pid;
 
+	sigaction(SIGCHLD, &ignore, &before);
+	pid = syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, 0);
 	if (pid == 0)
 		_exit(clone_observer(observer));
-	if (pid < 0)
-		return errno;
-	while (waitpid((pid_t)pid, &status, __WALL) < 0)
-		if (errno != EINTR)
-			return errno;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : ECHILD;
+	while (pid > 0 && waitpid((pid_t)pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	sigaction(SIGCHLD, &before, NULL);
+	return observer->session->alive != 0;
 }
 
 /* Do orphans come to this process?  Then with SIGCHLD (kernel reparent_leader). */
@@ -192,7 +194,7 @@ static int spawn_observer(struct observer *observer)
 	observer->target_fd =
 		(int)syscall(SYS_pidfd_open, observer->target, 0);
 	if (observer->target_fd >= 0 && !takes_orphans() &&
-	    clone_orphan(observer) == 0)
+	    clone_orphan(observer))
 		return 0;
 	return clone_observer(observer);
 }
