@@ -200,7 +200,6 @@
 	"  \"unexplained\": [],\n" \
 	"  \"phantom\": [],\n" \
 	"  \"timeline\": [\n" \
-	"    {\"t\": 0, \"reserved\": 0, \"committed\": 135168, \"resident\": 0},\n" \
 	"    {\"t\": 0, \"reserved\": 0, \"committed\": 544768, \"resident\": 0},\n" \
 	"    {\"t\": 100, \"reserved\": 0, \"committed\": 749568, \"resident\": 0},\n" \
 	"    {\"t\": 19999000, \"reserved\": 0, \"committed\": 749568, \"resident\": 122880},\n" \

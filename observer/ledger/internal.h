@@ -114,8 +114,10 @@ struct trend {
 	uint64_t resident;        /* by the latest sample */
 	size_t sample;            /* the next one */
 	size_t count;             /* points seen */
-	uint64_t t;               /* of the latest */
 	struct ledger_point last; /* sums as they are now */
+	struct ledger_point waiting; /* the latest point: is it the last of
+	                                its moment? */
+	int is_waiting;
 	struct ledger_point raw[TREND_RAW];
 	struct {
 		int used;

@@ -78,16 +78,28 @@ static void put(struct trend *trend, const struct ledger_point *point)
 	trend->count++;
 }
 
-/* Order is by ticket: clocks of two threads may be a little apart. */
+static void put_waiting(struct trend *trend)
+{
+	if (trend->is_waiting)
+		put(trend, &trend->waiting);
+	trend->is_waiting = 0;
+}
+
+/*
+ * Order is by ticket: clocks of two threads may be a little apart.  What was
+ * over within the same nanosecond was never seen, as in lives.c.
+ */
 static void put_at(struct trend *trend, uint64_t t, uint64_t reserved,
                    uint64_t committed)
 {
-	t = later(t, trend->t);
+	t = later(t, trend->waiting.t);
 	if (t > trend->duration)
 		t = trend->duration;
-	trend->t = t;
-	put(trend,
-	    &(struct ledger_point){ t, reserved, committed, trend->resident });
+	if (t > trend->waiting.t)
+		put_waiting(trend);
+	trend->waiting = (struct ledger_point){ t, reserved, committed,
+		                                trend->resident };
+	trend->is_waiting = 1;
 }
 
 static void take_sample(struct trend *trend, const struct file_sample *sample)
@@ -159,6 +171,7 @@ int trend_finish(struct trend *trend, struct ledger *ledger)
 	if (ledger->resident)
 		trend->resident = ledger->resident;
 	put_at(trend, trend->duration, ledger->reserved, ledger->committed);
+	put_waiting(trend);
 	ledger->duration = trend->duration;
 	ledger->point = calloc((size_t)TREND_BUCKETS * TREND_KEPT,
 	                       sizeof(*ledger->point));
