@@ -684,7 +684,8 @@ installed()
 		share/fish/vendor_completions.d/goload.fish \
 		share/doc/goload/README.md share/doc/goload/index.md \
 		share/doc/goload/design.md share/doc/goload/formats.md \
-		share/doc/goload/glossary.md share/doc/goload/loader.md \
+		share/doc/goload/glossary.md share/doc/goload/kinds.md \
+		share/doc/goload/loader.md \
 		share/doc/goload/page.md; do
 		[ -s "$tmp/root/usr/$file" ] || {
 			echo "$file is missing"
