@@ -31,6 +31,8 @@ mkdir -p "$1"
 out=$(cd "$1" && pwd)
 shift
 names=" $* "
+exec 9>"$out/.lock" # tests run side by side
+flock 9
 
 export CGO_ENABLED=0 GOFLAGS='-mod=mod -buildvcs=false' GOTOOLCHAIN=local
 export GOPROXY=off GOWORK=off

@@ -149,6 +149,7 @@ stepped() # KIND MODE GOLOAD-OPTION...
 	kind=$1
 	mode=$2
 	shift 2
+	HUNG=600 # thousands of steps, each some switches between processes
 	run step "$tmp/signals_step" trace "$kind" "$mode" "$GOLOAD" -q "$@" \
 		"$tmp/signals_step" target
 	[ "$(cat "$tmp/step.end")" = 'exited 0' ] && return

@@ -10,8 +10,8 @@
  * call and injects SIGUSR1 at the k-th instruction that lies in goload's image
  * and runs with that signal unblocked; then at the next one, until the call
  * ends before the k-th.  With `two` SIGUSR2 follows, at a sample of goload's
- * instructions from there to the end of the call (each one for every eighth k,
- * else each 13th); with `reset` the same, and SIGUSR1's handler has
+ * instructions from there to the end of the call (each one for every 16th k,
+ * else each 37th); with `reset` the same, and SIGUSR1's handler has
  * SA_RESETHAND.
  *
  * The target checks in each handler that the interrupted address is its own
@@ -506,7 +506,7 @@ static int trace_kind(long kind, int two, int reset)
 	for (long k = 0;; k++) {
 		int sent = 0;
 
-		for (long j = 0; j == 0 || two; j += k % 8 ? 13 : 1) {
+		for (long j = 0; j == 0 || two; j += k % 16 ? 37 : 1) {
 			int second = 0;
 
 			answer(kind | (reset ? 0x100 : 0));
