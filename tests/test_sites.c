@@ -1,6 +1,9 @@
 /* sites: hand-assembled functions, one fact each. */
 #include "observer/sites/sites.h"
 
+#include "observer/sites/code.h"
+#include "observer/sites/step.h"
+
 #include <criterion/criterion.h>
 #include <criterion/new/assert.h>
 
@@ -122,6 +125,17 @@ Test(sites, has_no_number_behind_a_call)
 	struct found f = FIND(MOV_EAX(1), 0xe8, 0, 0, 0, 0, 0x48, 0x89, 0xdf,
 	                      SYSCALL, CMP_ERROR);
 	cr_expect(eq(int, f.site[0].patch.nr, PATCH_ANY));
+}
+
+Test(sites, has_no_number_behind_another_syscall)
+{
+	/* mov $28,%eax; syscall; int $0x80; mov %rbx,%rdi; syscall */
+	struct found f = FIND(MOV_EAX(28), SYSCALL, 0x48, 0x89, 0xdf, SYSCALL,
+	                      0xcd, 0x80, 0x48, 0x89, 0xdf, SYSCALL, CMP_ERROR);
+	cr_assert(eq(sz, f.count, 3));
+	cr_expect(eq(int, f.site[0].patch.nr, 28));
+	cr_expect(eq(int, f.site[1].patch.nr, PATCH_ANY));
+	cr_expect(eq(int, f.site[2].patch.nr, PATCH_ANY));
 }
 
 Test(sites, has_no_number_when_a_part_of_eax_is_loaded)
@@ -646,4 +660,124 @@ Test(sites, names_every_verdict)
 		             (char *)"unknown"));
 	cr_expect(eq(str, (char *)sites_verdict_name(SITES_VERDICTS),
 	             (char *)"unknown"));
+}
+
+/* A long branch to between a number and its syscall, wherever it stands. */
+static void finds_branch(const uint8_t *opcode, size_t size, size_t at)
+{
+	enum { FAR = 4300 }; /* more than are looked at together */
+	static const uint8_t site[] = { MOV_EAX(9), SYSCALL, CMP_ERROR, RET };
+	static uint8_t bytes[FAR + sizeof(site)];
+	const uint64_t starts[] = { BASE, BASE + FAR };
+	int32_t distance = (int32_t)(FAR + 5 - (at + size + 4));
+	struct found f;
+
+	if (at + size + 4 > FAR)
+		return;
+	memset(bytes, 0x90, FAR);
+	memcpy(bytes + FAR, site, sizeof(site));
+	memcpy(bytes + at, opcode, size);
+	memcpy(bytes + at + size, &distance, 4);
+	f = find_in(bytes, sizeof(bytes), starts, 2);
+	/* a distance may be a pair, too */
+	cr_assert(eq(int, f.site[f.count - 1].verdict, SITES_FORWARD),
+	          "from %zu", at);
+}
+
+Test(sites, sees_a_branch_from_another_function_wherever_it_stands)
+{
+	for (size_t at = 0; at < 4300; at++) {
+		finds_branch((const uint8_t[]){ 0xe9 }, 1, at);
+		finds_branch((const uint8_t[]){ 0x0f, 0x84 }, 2, at);
+	}
+}
+
+/* ---- lengths by a table ------------------------------------------------ */
+
+/* What Zydis says of these bytes is what the table says, if it knows them. */
+static int agrees(const ZydisDecoder *decoder, const uint8_t *bytes,
+                  size_t size)
+{
+	ZydisDecodedInstruction head;
+	struct step step;
+
+	if (!step_known(bytes, size, &step))
+		return 1;
+	if (ZYAN_FAILED(ZydisDecoderDecodeInstruction(decoder, NULL, bytes,
+	                                              size, &head)))
+		return 0;
+	return step.length == head.length && step.stops == code_stops(&head) &&
+	       step.relative == code_relative(&head) &&
+	       (!step.relative || step.distance == head.raw.imm[0].value.s) &&
+	       step.indirect == (head.mnemonic == ZYDIS_MNEMONIC_JMP &&
+	                         !code_relative(&head));
+}
+
+/* Every opcode with every ModRM byte, base and index, behind these prefixes. */
+static void agree_behind(const ZydisDecoder *decoder, const uint8_t *prefix,
+                         size_t size)
+{
+	uint8_t bytes[24] = { 0 };
+
+	for (size_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)(0x97 * i); /* distances of both signs */
+	memcpy(bytes, prefix, size);
+	for (unsigned n = 0; n < 256 * 256 * 16; n++) {
+		bytes[size] = (uint8_t)n;
+		bytes[size + 1] = (uint8_t)(n >> 8);
+		bytes[size + 2] = (uint8_t)((n >> 16 & 7) | (n >> 19 & 1) << 5);
+		cr_assert(agrees(decoder, bytes, sizeof(bytes)),
+		          "%02x %02x %02x behind %zu of %02x %02x %02x",
+		          bytes[size], bytes[size + 1], bytes[size + 2], size,
+		          prefix[0], prefix[1], prefix[2]);
+	}
+}
+
+Test(step, measures_as_zydis_does)
+{
+	static const uint8_t prefixes[][3] = {
+		{ 0 },          { 0x66 },       { 0x40 },
+		{ 0x48 },       { 0x4f },       { 0x66, 0x41 },
+		{ 0x66, 0x48 }, { 0x0f },       { 0x66, 0x0f },
+		{ 0x45, 0x0f }, { 0x48, 0x0f }, { 0x66, 0x4c, 0x0f },
+		{ 0xf2 },       { 0xf3, 0x0f }, { 0xf0 },
+		{ 0x2e },       { 0x64, 0x48 }, { 0x66, 0x66, 0x0f },
+	};
+	ZydisDecoder decoder;
+
+	ZydisDecoderInit(&decoder, ZYDIS_MACHINE_MODE_LONG_64,
+	                 ZYDIS_STACK_WIDTH_64);
+	ZydisDecoderEnableMode(&decoder, ZYDIS_DECODER_MODE_MINIMAL, ZYAN_TRUE);
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++) {
+		size_t size = 0;
+
+		while (size < 3 && prefixes[i][size])
+			size++;
+		agree_behind(&decoder, prefixes[i], size);
+	}
+}
+
+Test(step, knows_what_compilers_emit)
+{
+	/* clang-format off */
+	static const uint8_t usual[][15] = {
+		{ 0x48, 0x89, 0x44, 0x24, 0x28 }, /* mov %rax,0x28(%rsp) */
+		{ 0x48, 0x8d, 0x05, 1, 2, 3, 4 }, /* lea 0x4030201(%rip),%rax */
+		{ 0xe8, 1, 2, 3, 4 },             /* call */
+		{ 0x0f, 0x84, 1, 2, 3, 4 },       /* je */
+		{ 0x75, 1 },                      /* jne */
+		{ 0x45, 0x0f, 0xb6, 0xc0 },       /* movzbl %r8b,%r8d */
+		{ 0xc3 },                         /* ret */
+	};
+	static const uint8_t length[] = { 5, 7, 5, 6, 2, 4, 1 };
+	/* clang-format on */
+	struct step step;
+
+	for (size_t i = 0; i < sizeof(length); i++) {
+		cr_assert(step_known(usual[i], sizeof(usual[i]), &step));
+		cr_expect(eq(u8, step.length, length[i]));
+		cr_expect(
+			not(step_known(usual[i], sizeof(usual[i]) - 1, &step)),
+			"beyond what is there");
+	}
 }

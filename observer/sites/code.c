@@ -1,6 +1,7 @@
 #include "observer/sites/code.h"
 
 #include "observer/sites/scan.h"
+#include "observer/sites/step.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -128,25 +129,20 @@ static void decode_to(struct code *code, const ZydisDecoder *decoder,
                       size_t limit)
 {
 	size_t at = code->decoded;
-	ZydisDecodedInstruction head;
-	while (at < limit) {
-		if (ZYAN_FAILED(ZydisDecoderDecodeInstruction(
-			    decoder, NULL, code->bytes + at, code->size - at,
-			    &head)))
-			break;
+	struct step step;
+	while (at < limit &&
+	       step_decode(decoder, code->bytes + at, code->size - at, &step)) {
 		code->count++;
-		code->mark[at] |=
-			CODE_BOUNDARY | (code_stops(&head) ? CODE_STOP : 0);
-		size_t next = at + head.length;
-		if (code_relative(&head)) {
-			if (head.length > 4)
+		code->mark[at] |= CODE_BOUNDARY | (step.stops ? CODE_STOP : 0);
+		size_t next = at + step.length;
+		if (step.relative) {
+			if (step.length > 4)
 				code->mark[at] |= CODE_LONG;
-			size_t to = next + (size_t)head.raw.imm[0].value.s;
+			size_t to = next + (size_t)step.distance;
 			if (to < code->size)
 				code->mark[to] |= CODE_TARGET;
-		} else if (head.mnemonic == ZYDIS_MNEMONIC_JMP) {
-			code->indirect = 1;
 		}
+		code->indirect |= step.indirect;
 		at = next;
 	}
 	code->decoded = at;
@@ -214,6 +210,9 @@ void code_settle(struct code *code, const ZydisDecoder *decoder)
 	int dark = 0, any_dark = 0;
 	for (size_t at = 0; at < code->decoded; at++) {
 		uint8_t mark = code->mark[at];
+		/* most are neither, and this is a loop over each byte */
+		if (!(mark & (CODE_TARGET | CODE_STOP)) && !dark)
+			continue;
 		if (!(mark & CODE_BOUNDARY)) {
 			if (mark & CODE_TARGET && !(mark & CODE_TAKEN))
 				mark_ambiguous(code, decoder, at);

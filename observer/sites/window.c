@@ -130,6 +130,19 @@ static size_t step_back(const struct code *code, const ZydisDecoder *decoder,
 	return before;
 }
 
+/* In rax, though the decoder does not say so of a syscall. */
+static int leaves_result(const struct instruction *it)
+{
+	switch (it->head.meta.category) {
+	case ZYDIS_CATEGORY_CALL:
+	case ZYDIS_CATEGORY_SYSCALL:
+	case ZYDIS_CATEGORY_INTERRUPT:
+		return 1;
+	default:
+		return 0;
+	}
+}
+
 /* The instruction that loads eax; `site` and PATCH_ANY when not a constant. */
 static size_t number_at(const struct code *code, const ZydisDecoder *decoder,
                         size_t site, int32_t *number)
@@ -139,8 +152,7 @@ static size_t number_at(const struct code *code, const ZydisDecoder *decoder,
 	for (int i = 0; i < NUMBER_REACH; i++) {
 		struct instruction it;
 		size_t before = step_back(code, decoder, at, &it);
-		if (before == at ||
-		    it.head.meta.category == ZYDIS_CATEGORY_CALL)
+		if (before == at || leaves_result(&it))
 			return site;
 		at = before;
 		if (!touches(&it, ZYDIS_REGISTER_RAX,

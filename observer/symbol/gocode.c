@@ -3,6 +3,8 @@
 
 #define FUNCTION_MAX 16384u /* so that a hostile function takes no time */
 
+static const char package[] = "runtime."; /* that all of them are in */
+
 /* A function in assembly has a wrapper of the same name for Go's other calling
  * convention. */
 static int is_wrapper(const struct pclntab *go, uint32_t index)
@@ -22,8 +24,10 @@ void gocode_find(const struct symbol_file *file,
 		return;
 	for (uint32_t i = 0; i < go->count; i++) {
 		const char *name = pclntab_name(go, i);
+		if (!name || strncmp(name, package, sizeof(package) - 1))
+			continue;
 		for (const struct gocode_wanted *w = wanted; w->name; w++) {
-			if (!name || w->range[0] || strcmp(name, w->name) ||
+			if (w->range[0] || strcmp(name, w->name) ||
 			    is_wrapper(go, i))
 				continue;
 			w->range[0] = pclntab_entry(go, i);

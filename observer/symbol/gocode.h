@@ -22,7 +22,8 @@ enum {
 	GOCODE_R14 = 14,
 };
 
-/* A function by name, and its [start, end): 0 0 when there is none. */
+/* A function of the runtime by name, and its [start, end): 0 0 when there is
+ * none. */
 struct gocode_wanted {
 	const char *name; /* NULL: the end of the list */
 	uint64_t *range;
