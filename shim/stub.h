@@ -9,7 +9,7 @@
  *            cmp, table lookup, one of the two   number not constant
  *   plain:   syscall
  *   post:    the window's instructions behind the syscall
- *            jmp *return(%rip)
+ *            jmp, jmp *return(%rip)
  *
  * From `resume` on only rcx and r11 are touched, so a thread interrupted
  * between `resume` and `plain` can be started over at `resume`: there is no

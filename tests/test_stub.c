@@ -157,6 +157,16 @@ static uint64_t leaves_for(const union stub *stub, uint64_t address,
 	return next(&jump);
 }
 
+/* The jump through the return address, behind a jump to it. */
+static struct instruction return_of(const union stub *stub, unsigned after)
+{
+	struct instruction jump = at(stub, stub->site.post + after);
+
+	cr_assert(eq(int, jump.decoded.mnemonic, ZYDIS_MNEMONIC_JMP));
+	cr_assert(eq(u64, jump.target, next(&jump)));
+	return at(stub, next(&jump));
+}
+
 /* ---- what a stub does -------------------------------------------------- */
 
 Test(stub, fits_and_is_a_multiple_of_the_grain)
@@ -169,7 +179,7 @@ Test(stub, fits_and_is_a_multiple_of_the_grain)
 
 		patch.nr = PATCH_ANY; /* the longest */
 		stub = write_stub(&patch, INTEREST_NONE, &size);
-		jump = at(&stub, stub.site.post + patch.after);
+		jump = return_of(&stub, patch.after);
 		cr_expect(ge(u64, ADDRESS + size, next(&jump)));
 		cr_expect(le(sz, size, STUB_SIZE_MAX));
 		cr_expect(eq(sz, size % STUB_GRAIN, 0));
@@ -219,8 +229,7 @@ Test(stub, ends_with_a_jump_through_its_return_address)
 {
 	EACH_STUB
 	{
-		struct instruction jump =
-			at(&stub, stub.site.post + patch.after);
+		struct instruction jump = return_of(&stub, patch.after);
 
 		cr_expect(eq(int, jump.decoded.mnemonic, ZYDIS_MNEMONIC_JMP));
 		cr_expect(eq(int, jump.operand[0].type,
@@ -230,8 +239,9 @@ Test(stub, ends_with_a_jump_through_its_return_address)
 	}
 }
 
-/* At `address`: leaves for C while the target is closing, else goes on. */
-static void looks_at_the_gate(const union stub *stub, uint64_t address)
+/* At `address`: leaves for C while the target is closing, else makes the call;
+ * what stands behind that. */
+static uint64_t looks_at_the_gate(const union stub *stub, uint64_t address)
 {
 	struct instruction compare = at(stub, address);
 	struct instruction branch = at(stub, next(&compare));
@@ -241,8 +251,7 @@ static void looks_at_the_gate(const union stub *stub, uint64_t address)
 	cr_expect(eq(u64, compare.operand[1].imm.value.u, GATE_CLOSING));
 	cr_assert(eq(int, branch.decoded.mnemonic, ZYDIS_MNEMONIC_JNZ));
 	cr_expect(eq(u64, branch.target, stub->site.plain));
-	cr_expect(eq(u64, leaves_for(stub, next(&branch), targets.cold),
-	             stub->site.plain));
+	return leaves_for(stub, next(&branch), targets.cold);
 }
 
 Test(stub, of_no_interest_makes_the_call_unless_the_target_is_closing)
@@ -250,7 +259,8 @@ Test(stub, of_no_interest_makes_the_call_unless_the_target_is_closing)
 	size_t size;
 	union stub stub = write_stub(&windows[0], INTEREST_NONE, &size);
 
-	looks_at_the_gate(&stub, stub.site.resume);
+	cr_expect(eq(u64, looks_at_the_gate(&stub, stub.site.resume),
+	             stub.site.plain));
 }
 
 Test(stub, of_int80_makes_that_call)
@@ -294,7 +304,7 @@ Test(stub, looks_a_number_up_that_is_not_known)
 	static const ZydisMnemonic wanted[] = {
 		ZYDIS_MNEMONIC_CMP, ZYDIS_MNEMONIC_JNB,   ZYDIS_MNEMONIC_MOV,
 		ZYDIS_MNEMONIC_LEA, ZYDIS_MNEMONIC_MOVZX, ZYDIS_MNEMONIC_TEST,
-		ZYDIS_MNEMONIC_JZ,
+		ZYDIS_MNEMONIC_JNZ,
 	};
 	struct trace_patch patch = windows[1];
 	struct instruction in[7];
@@ -312,13 +322,13 @@ Test(stub, looks_a_number_up_that_is_not_known)
 	}
 	cr_expect(eq(int, in[0].operand[0].reg.value, ZYDIS_REGISTER_EAX));
 	cr_expect(eq(u64, in[0].operand[1].imm.value.u, INTEREST_CALLS));
-	looks_at_the_gate(&stub, in[1].target);
+	cr_expect(eq(u64, in[1].target, address));
+	cr_expect(eq(u64, looks_at_the_gate(&stub, address), in[6].target));
 	cr_expect(eq(u64, in[3].target, targets.interest));
 	cr_expect(eq(int, in[4].operand[1].mem.base, ZYDIS_REGISTER_R11));
 	cr_expect(eq(int, in[4].operand[1].mem.index, ZYDIS_REGISTER_RCX));
-	cr_expect(eq(u64, in[6].target, in[1].target));
-	cr_expect(eq(u64, leaves_for(&stub, address, targets.dispatch),
-	             in[1].target));
+	cr_expect(eq(u64, leaves_for(&stub, in[6].target, targets.dispatch),
+	             stub.site.plain));
 }
 
 /* A thread that is interrupted there is started over at `resume`. */
