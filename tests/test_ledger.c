@@ -176,6 +176,98 @@ Test(ledger, learns_the_size_of_an_attach_from_a_look)
 	expect_closed(&run, NONE_LINE(2, 2));
 }
 
+/* A call with what the shim has measured of it. */
+static void measured(struct run *run, uint32_t call, uint64_t result,
+                     uint64_t at, uint64_t size)
+{
+	run->flags = TRACE_MEASURED;
+	run_put(run, (struct trace_event){
+			     .call = call,
+			     .result = result,
+			     .args = { 7, 0, 0, 0, at, size },
+			     .ticket = run->ticket,
+			     .ticket_after = run->ticket + 1,
+			     .tsc = run->tsc,
+			     .tsc_after = run->tsc + 10,
+		     });
+	run->ticket += 2;
+	run->tsc += 100;
+}
+
+Test(ledger, knows_an_attach_that_no_look_has_seen)
+{
+	struct run run = run_new();
+	struct ledger *ledger;
+
+	measured(&run, SYS_shmat, BASE, SPAN(0, 6) - 1);
+	run_mmap(&run, SPAN(2, 2), PROT_NONE, ANON | MAP_FIXED);
+	run_call(&run, SYS_shmdt, 0, BASE, 0, 0, 0, 0);
+	ledger = ledger_of(&run, NONE_LINE(2, 2));
+	cr_expect(eq(sz, ledger->range_count, 0));
+	cr_expect(eq(u64, ledger->ambiguous, 0));
+	cr_expect(eq(u64, ledger->peak_vm_size, 6 * PAGE));
+	done(&run, ledger);
+}
+
+Test(ledger, takes_the_latest_attach_at_an_address)
+{
+	struct run run = run_new();
+
+	measured(&run, SYS_shmat, BASE, SPAN(0, 2));
+	run_munmap(&run, SPAN(0, 2));
+	measured(&run, SYS_shmat, BASE, SPAN(0, 6));
+	run_call(&run, SYS_shmdt, 0, BASE, 0, 0, 0, 0);
+	expect_closed(&run, "");
+}
+
+Test(ledger, counts_a_huge_attach_by_its_look)
+{
+	struct run run = run_new();
+
+	measured(&run, SYS_shmat, BASE, SPAN(0, 3));
+	expect_closed(&run, run_line(0, 512, "rw-", "/SYSV00000000 (deleted)"));
+}
+
+Test(ledger, knows_an_aio_ring_from_its_setup_to_its_end)
+{
+	struct run run = run_new();
+	struct ledger *ledger;
+
+	measured(&run, SYS_io_setup, 0, SPAN(0, 3));
+	measured(&run, SYS_io_setup, 0, SPAN(8, 1));
+	run_mmap(&run, SPAN(2, 2), RW, ANON | MAP_FIXED);
+	run_call(&run, SYS_io_destroy, 0, BASE, 0, 0, 0, 0);
+	ledger = ledger_of(
+		&run, lines(RW_LINE(3, 1),
+	                    run_line(8, 1, "rw-", "/[aio] (deleted)"), ""));
+	cr_expect(eq(sz, ledger->range_count, 0));
+	cr_expect(eq(u64, ledger->peak_vm_size, 5 * PAGE));
+	done(&run, ledger);
+}
+
+Test(ledger, goes_with_mprotect_up_to_a_hole)
+{
+	struct run run = run_new();
+
+	run_mmap(&run, SPAN(0, 4), RW, ANON);
+	run_mmap(&run, SPAN(6, 2), RW, ANON);
+	run_call(&run, SYS_mprotect, -12ull, SPAN(2, 6), PROT_READ, 0, 0);
+	expect_closed(&run, lines(RW_LINE(0, 2), run_line(2, 2, "r--", ""),
+	                          RW_LINE(6, 2)));
+}
+
+Test(ledger, goes_with_mprotect_up_to_a_file_that_may_not_be_written)
+{
+	struct run run = run_new();
+
+	run_mmap(&run, SPAN(0, 4), PROT_READ, ANON);
+	run_call(&run, SYS_mmap, BASE + 4 * PAGE, BASE + 4 * PAGE, 2 * PAGE,
+	         PROT_READ, MAP_SHARED, 3);
+	run_call(&run, SYS_mprotect, -13ull, SPAN(2, 4), RW, 0, 0);
+	expect_closed(&run, lines(run_line(0, 2, "r--", ""), RW_LINE(2, 2),
+	                          run_line(4, 2, "r--", "")));
+}
+
 /* ---- what the kernel makes ---------------------------------------------- */
 
 Test(ledger, lets_the_stack_grow)

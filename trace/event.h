@@ -84,6 +84,8 @@ enum {
 	TRACE_COPIED = TRACE_FLAG_COPIED, /* in the ring only: the stack is in
 	                                     a copy, and frame[] holds those
 	                                     of the goroutine behind it */
+	TRACE_MEASURED = 64, /* shmat, io_setup: args[4] and args[5] are start
+	                        and size of what it has mapped */
 };
 
 struct trace_event {

@@ -43,16 +43,26 @@ static void ask(struct replay *replay, struct call *call)
 		call->asked[0] = mprotect_span(replay, args);
 		break;
 	case SYS_mremap:
+		/* of 0 bytes: a copy of what is there */
+		call->asked[0] =
+			effect_span(replay, args[0], args[1] ? args[1] : 1);
 		mremap_open(replay, call);
-		call->asked[0] = effect_span(replay, args[0], args[1]);
 		if (args[3] & MREMAP_FIXED)
 			call->asked[1] = effect_span(replay, args[4], args[2]);
 		break;
 	case SYS_brk:
 		call->asked[0] = brk_span(replay, event);
 		break;
+	case SYS_shmat:
+		if (call_shape(event) == CALL_BOTH &&
+		    !trace_failed(event->result))
+			call->asked[0] = shmat_span(replay, event);
+		break;
 	case SYS_shmdt:
 		call->asked[0] = shmdt_span(replay, args[0]);
+		break;
+	case SYS_io_destroy:
+		call->asked[0] = ring_span(replay, args[0]);
 		break;
 	}
 }
@@ -84,6 +94,9 @@ void call_begin(struct replay *replay, struct call *call)
 		break;
 	case SYS_shmdt:
 		shmdt_begin(replay, call);
+		break;
+	case SYS_io_destroy:
+		ring_begin(replay, call);
 		break;
 	}
 }
@@ -127,6 +140,9 @@ static void succeed(struct replay *replay, struct call *call)
 	case SYS_shmat:
 		shmat_end(replay, call);
 		break;
+	case SYS_io_setup:
+		ring_end(replay, call);
+		break;
 	case SYS_map_shadow_stack:
 		shadow_stack_end(replay, call);
 		break;
@@ -169,12 +185,18 @@ void call_end(struct replay *replay, struct call *call)
 {
 	if (!failed(call->event))
 		succeed(replay, call);
+	else if (call->event->call == SYS_mprotect ||
+	         call->event->call == SYS_pkey_mprotect)
+		mprotect_part(replay, call);
 	if (is_late(replay, call)) {
 		doubt_all(replay, call, DOUBT_LATE);
 		return;
 	}
 	if (!span_empty(call->clash))
 		replay_doubt(replay, call->clash, DOUBT_RACED, call->from);
+	/* What was raced for has moved with it. */
+	if (!span_empty(call->clash) && call->event->call == SYS_mremap)
+		replay_doubt(replay, call->took, DOUBT_RACED, call->from);
 	if (doubtful(call->event))
 		doubt_all(replay, call, DOUBT_FAILED);
 }

@@ -214,6 +214,42 @@ void mprotect_end(struct replay *replay, struct call *call)
 	settle_known(replay, span);
 }
 
+/* Can this be what mprotect has refused with EACCES?  A file that was opened
+ * for reading may not be written where it is shared; and not every file run. */
+static int may_refuse(const struct space_piece *piece, unsigned prot)
+{
+	unsigned wanted = prot & ~piece->prot;
+
+	if (piece->flags & MAP_ANONYMOUS)
+		return 0;
+	return (wanted & PROT_WRITE && piece->flags & MAP_SHARED) ||
+	       wanted & PROT_EXEC;
+}
+
+/* The kernel goes from mapping to mapping, up to a hole (ENOMEM) or to one that
+ * must not be so (EACCES). */
+void mprotect_part(struct replay *replay, struct call *call)
+{
+	const struct trace_event *event = call->event;
+	struct span left = mprotect_span(replay, event->args);
+	unsigned prot = event->args[2] & PROT_ALL;
+	const struct space_piece *piece;
+
+	if (event->result != (uint64_t)-ENOMEM &&
+	    event->result != (uint64_t)-EACCES)
+		return;
+	while (!span_empty(left)) {
+		piece = space_find(&replay->space, left.start);
+		if (!piece || (event->result == (uint64_t)-EACCES &&
+		               may_refuse(piece, prot)))
+			break;
+		left.start = piece->end;
+	}
+	if (!span_empty(left)) /* else there is another reason */
+		space_protect(&replay->space, call->asked[0].start, left.start,
+		              prot);
+}
+
 /* ---- mremap ------------------------------------------------------------- */
 
 struct mremap {
@@ -239,8 +275,7 @@ void mremap_open(struct replay *replay, struct call *call)
 	                  space_seek(&replay->doubt, call->event->args[0]));
 
 	call->unit = unit_of(replay, piece ? piece->flags : 0);
-	if (doubt &&
-	    doubt->start < call->event->args[0] + call->event->args[1]) {
+	if (doubt && doubt->start < call->asked[0].end) {
 		call->inherits = 1;
 		call->doubt = doubt->prot;
 	}
@@ -356,7 +391,9 @@ void mremap_end(struct replay *replay, struct call *call)
 	struct mremap it = mremap_of(call);
 
 	call->took = it.new;
-	if (it.moves && !(call->event->args[3] & MREMAP_FIXED))
+	if (!it.moves)
+		race_release(replay, (struct span){ it.old.end, it.new.end });
+	else if (!(call->event->args[3] & MREMAP_FIXED))
 		race_release(replay, it.new);
 	if (length(it.old) == 0) {
 		duplicate(replay, call, it.new);

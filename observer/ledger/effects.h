@@ -42,6 +42,9 @@ void shadow_stack_end(struct replay *replay, struct call *call);
 struct span mprotect_span(struct replay *replay, const uint64_t *args);
 void mprotect_end(struct replay *replay, struct call *call);
 
+/* It has failed, and done a part. */
+void mprotect_part(struct replay *replay, struct call *call);
+
 void mremap_open(struct replay *replay, struct call *call);
 void mremap_begin(struct replay *replay, struct call *call);
 void mremap_end(struct replay *replay, struct call *call);
@@ -51,9 +54,14 @@ struct span brk_span(const struct replay *replay,
 void brk_begin(struct replay *replay, struct call *call);
 void brk_end(struct replay *replay, struct call *call);
 
+struct span shmat_span(struct replay *replay, const struct trace_event *event);
 struct span shmdt_span(const struct replay *replay, uint64_t start);
 void shmat_end(struct replay *replay, struct call *call);
 void shmdt_begin(struct replay *replay, struct call *call);
+
+struct span ring_span(const struct replay *replay, uint64_t start);
+void ring_end(struct replay *replay, struct call *call);
+void ring_begin(struct replay *replay, struct call *call);
 
 /* No part of it changes a range: it says what is given back. */
 void madvise_end(struct replay *replay, const struct ledger_event *from);

@@ -183,7 +183,7 @@ struct call {
 	int used;
 };
 
-struct attach { /* of System V shared memory */
+struct attach { /* of System V shared memory, or a ring of aio */
 	uint64_t start, end;
 	const struct ledger_event *event;
 };

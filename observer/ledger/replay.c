@@ -164,6 +164,8 @@ static void step(struct replay *replay, const struct ledger_event *from)
 	case SYS_brk:
 	case SYS_shmat:
 	case SYS_shmdt:
+	case SYS_io_setup:
+	case SYS_io_destroy:
 	case SYS_map_shadow_stack:
 	case SYS_prctl:
 	case SYS_arch_prctl:

@@ -1,6 +1,7 @@
 /*
- * System V shared memory: the one way to map that does not tell the size.
- * The nearest look behind the call does.
+ * System V shared memory and the rings of aio: the calls that do not say how
+ * much they map.  What the shim has measured does (TRACE_MEASURED), or the
+ * nearest look behind the call.
  */
 #include "observer/ledger/effects.h"
 
@@ -43,10 +44,26 @@ static uint64_t attach_end(const struct look *look, uint64_t start)
 	return end;
 }
 
-static struct span shmat_span(struct replay *replay,
-                              const struct trace_event *event)
+static struct span measured(const struct replay *replay,
+                            const struct trace_event *event)
+{
+	if (!(event->flags & TRACE_MEASURED))
+		return (struct span){ 0, 0 };
+	return effect_span(replay, event->args[4], event->args[5]);
+}
+
+/* Of a segment in huge pages the kernel maps whole ones, and does not say so.
+ */
+static int is_huge(struct span span, uint64_t end)
+{
+	return end ==
+	       span.start + effect_round(span.end - span.start, 2ull << 20);
+}
+
+struct span shmat_span(struct replay *replay, const struct trace_event *event)
 {
 	const struct ledger_run *run = replay->run;
+	struct span span = measured(replay, event);
 	uint64_t end;
 
 	for (size_t i = 0; i < run->look_count; i++) {
@@ -56,10 +73,10 @@ static struct span shmat_span(struct replay *replay,
 		    look->ticket <= ledger_order(event))
 			continue;
 		end = attach_end(read_look(replay, i), event->result);
-		if (end)
+		if (end && (span_empty(span) || is_huge(span, end)))
 			return (struct span){ event->result, end };
 	}
-	return (struct span){ 0, 0 };
+	return span;
 }
 
 static unsigned protection(uint64_t flags)
@@ -68,24 +85,54 @@ static unsigned protection(uint64_t flags)
 	       (flags & SHM_EXEC ? PROT_EXEC : 0);
 }
 
-void shmat_end(struct replay *replay, struct call *call)
+/* What shmdt or io_destroy will want to know, by its address. */
+static struct attach *find_attach(const struct replay *replay, uint32_t call,
+                                  uint64_t start)
 {
-	const struct trace_event *event = call->event;
-	struct span span = shmat_span(replay, event);
-	struct attach *attach;
+	struct attach *attach = replay->attach.item;
 
-	if (span_empty(span)) {
-		replay->ambiguous++;
-		return;
-	}
-	attach = vector_add(&replay->attach, sizeof(*attach));
+	for (size_t i = replay->attach.count; i-- > 0;)
+		if (attach[i].start == start &&
+		    attach[i].event->event->call == call)
+			return &attach[i];
+	return NULL;
+}
+
+static void note_attach(struct replay *replay, struct call *call,
+                        struct span span)
+{
+	struct attach *attach =
+		find_attach(replay, call->event->call, span.start);
+
+	if (!attach)
+		attach = vector_add(&replay->attach, sizeof(*attach));
 	if (!attach) {
 		replay->failed = 1;
 		return;
 	}
 	*attach = (struct attach){ span.start, span.end, call->from };
 	call->took = span;
-	race_release(replay, span);
+	if (call_shape(call->event) == CALL_MAPS)
+		race_release(replay, span);
+}
+
+static void forget_attach(struct replay *replay, struct attach *attach)
+{
+	const struct attach *all = replay->attach.item;
+
+	*attach = all[--replay->attach.count];
+}
+
+void shmat_end(struct replay *replay, struct call *call)
+{
+	const struct trace_event *event = call->event;
+	struct span span = shmat_span(replay, event);
+
+	if (span_empty(span)) {
+		replay->ambiguous++;
+		return;
+	}
+	note_attach(replay, call, span);
 	effect_map(replay, &(struct space_piece){
 				   .start = span.start,
 				   .end = span.end,
@@ -95,43 +142,78 @@ void shmat_end(struct replay *replay, struct call *call)
 			   });
 }
 
-static const struct attach *find_attach(const struct replay *replay,
-                                        uint64_t start)
+static struct span attach_span(const struct replay *replay, uint32_t call,
+                               uint64_t start)
 {
-	const struct attach *attach = replay->attach.item;
-
-	for (size_t i = replay->attach.count; i-- > 0;)
-		if (attach[i].start == start)
-			return &attach[i];
-	return NULL;
-}
-
-struct span shmdt_span(const struct replay *replay, uint64_t start)
-{
-	const struct attach *attach = find_attach(replay, start);
+	const struct attach *attach = find_attach(replay, call, start);
 
 	if (!attach)
 		return (struct span){ 0, 0 };
 	return (struct span){ attach->start, attach->end };
 }
 
+struct span shmdt_span(const struct replay *replay, uint64_t start)
+{
+	return attach_span(replay, SYS_shmat, start);
+}
+
 void shmdt_begin(struct replay *replay, struct call *call)
 {
 	struct space *space = &replay->space;
-	const struct attach *attach = find_attach(replay, call->event->args[0]);
-	struct span left = shmdt_span(replay, call->event->args[0]);
+	uint64_t start = call->event->args[0];
+	struct attach *attach = find_attach(replay, SYS_shmat, start);
+	struct span left = shmdt_span(replay, start);
+	const struct space_piece *piece;
 
 	while (!span_empty(left)) {
-		const struct space_piece *piece =
-			space_get(space, space_seek(space, left.start));
 		struct span part;
 
+		piece = space_get(space, space_seek(space, left.start));
 		if (!piece || piece->start >= left.end)
-			return;
+			break;
 		part = (struct span){ piece->start, piece->end };
 		left.start = part.end;
 		/* Something else may have been mapped over part of it. */
 		if (piece->event == attach->event)
 			effect_unmap(replay, part);
 	}
+	if (attach)
+		forget_attach(replay, attach);
+}
+
+/* ---- aio ---------------------------------------------------------------- */
+
+/* One that was not measured is taken from the last look: see check.c. */
+void ring_end(struct replay *replay, struct call *call)
+{
+	struct span span = measured(replay, call->event);
+
+	if (span_empty(span))
+		return;
+	note_attach(replay, call, span);
+	effect_map(replay, &(struct space_piece){
+				   .start = span.start,
+				   .end = span.end,
+				   .event = call->from,
+				   .flags = MAP_SHARED,
+				   .prot = PROT_READ | PROT_WRITE,
+				   .what = SPACE_AIO,
+			   });
+}
+
+struct span ring_span(const struct replay *replay, uint64_t start)
+{
+	return attach_span(replay, SYS_io_setup, start);
+}
+
+/* The kernel unmaps what is there now, whoever has mapped it. */
+void ring_begin(struct replay *replay, struct call *call)
+{
+	uint64_t start = call->event->args[0];
+	struct attach *attach = find_attach(replay, SYS_io_setup, start);
+
+	if (!attach)
+		return;
+	effect_unmap(replay, ring_span(replay, start));
+	forget_attach(replay, attach);
 }

@@ -23,21 +23,28 @@ struct line {
 
 /* False for what is no file's, and for a shared mapping: to patch that would be
  * to write into the file. */
+static bool read_line(const char *text, struct line *line)
+{
+	char share;
+
+	*line = (struct line){ 0 };
+	return sscanf(text, "%lx-%lx %*3c%c %lx %*s %lu %4095[^\n]",
+	              &line->start, &line->end, &share, &line->offset,
+	              &line->inode, line->path) == 6 &&
+	       share == 'p' && line->inode != 0 && line->path[0] == '/';
+}
+
+/* sscanf() measures all of the text, so it reads one line only: a program may
+ * have 60,000 of them. */
 static bool find_line(const char *text, uint64_t address, struct line *line)
 {
 	while (text && *text) {
-		char path[PATH_ROOM] = "";
-		unsigned long start, end, offset, inode;
+		char *behind;
+		uint64_t start = strtoul(text, &behind, 16);
 
-		char share;
-
-		if (sscanf(text, "%lx-%lx %*3c%c %lx %*s %lu %4095[^\n]",
-		           &start, &end, &share, &offset, &inode, path) >= 5 &&
-		    address >= start && address < end) {
-			*line = (struct line){ start, end, offset, inode, "" };
-			memcpy(line->path, path, sizeof(path));
-			return share == 'p' && inode != 0 && path[0] == '/';
-		}
+		if (address >= start && *behind == '-' &&
+		    address < strtoul(behind + 1, NULL, 16))
+			return read_line(text, line);
 		text = strchr(text, '\n');
 		text += text != NULL;
 	}

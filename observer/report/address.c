@@ -88,9 +88,10 @@ static const char *call_of(const struct ledger_life *life)
 		uint32_t call;
 		const char *name;
 	} names[] = {
-		{ SYS_mmap, "mmap" },     { SYS_mremap, "mremap" },
-		{ SYS_brk, "brk" },       { SYS_shmat, "shmat" },
-		{ SYS_munmap, "munmap" }, { SYS_mprotect, "mprotect" },
+		{ SYS_mmap, "mmap" },         { SYS_mremap, "mremap" },
+		{ SYS_brk, "brk" },           { SYS_shmat, "shmat" },
+		{ SYS_munmap, "munmap" },     { SYS_mprotect, "mprotect" },
+		{ SYS_io_setup, "io_setup" },
 	};
 
 	if (strcmp(life->owner, "goload") == 0)
