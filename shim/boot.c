@@ -12,15 +12,14 @@
 #include "shim/shim.h"
 
 #include <asm/mman.h>
+#include <asm/signal.h>
 #include <asm/unistd_64.h>
 #include <linux/auxvec.h>
 #include <linux/elf.h>
 #include <linux/errno.h>
 #include <linux/fcntl.h>
-#include <linux/futex.h>
 #include <linux/mman.h>
 #include <linux/prctl.h>
-#include <linux/time_types.h>
 #include <linux/uio.h>
 
 #define GO_ON_SLICES      2500 /* 5 s for the observer to take over */
@@ -66,6 +65,7 @@ static void give_up(const char *message, long error, uint32_t code)
 	__attribute__((noreturn));
 static void kill_as_kernel(const char *message, long error)
 	__attribute__((noreturn));
+static void leave(long code) __attribute__((noreturn));
 
 static void tell_failure(const char *message, long error, uint32_t code)
 {
@@ -82,18 +82,26 @@ static void tell_failure(const char *message, long error, uint32_t code)
 		for (int i = 0;
 		     i < GO_ON_SLICES && !s->reported && shim_observer_alive();
 		     i++) {
-			struct __kernel_timespec t = { .tv_nsec = SLICE_NS };
+			uint32_t bell = __atomic_load_n(&s->target_bell,
+			                                __ATOMIC_ACQUIRE);
 
-			sys_call2(__NR_nanosleep, (long)&t, 0);
+			shim_wait(&s->target_bell, bell, SLICE_NS);
 		}
 	}
+}
+
+/* By one of two calls; a filter may forbid the first. */
+static void leave(long code)
+{
+	sys_call1(__NR_exit_group, code);
+	sys_call1(__NR_exit, code);
+	__builtin_trap();
 }
 
 static void give_up(const char *message, long error, uint32_t code)
 {
 	tell_failure(message, error, code);
-	sys_call1(__NR_exit_group, (long)code);
-	__builtin_unreachable();
+	leave((long)code);
 }
 
 /* What fails here fails behind the kernel's point of no return.  A fault kills
@@ -104,8 +112,7 @@ static void kill_as_kernel(const char *message, long error)
 	tell_failure(message, error, EXIT_CANNOT_LOAD);
 	if (shim_session.options & SESSION_FAITHFUL)
 		__asm__ volatile("hlt");
-	sys_call1(__NR_exit_group, EXIT_CANNOT_LOAD);
-	__builtin_unreachable();
+	leave(EXIT_CANNOT_LOAD);
 }
 
 static const char *after_prefix(const char *s, const char *prefix)
@@ -150,7 +157,7 @@ static void map_session(int fd)
 	                     0);
 
 	if (got != (long)&shim_session || shim_session.magic != SESSION_MAGIC)
-		sys_call1(__NR_exit_group, EXIT_OWN_FAILURE);
+		leave(EXIT_OWN_FAILURE);
 }
 
 static const struct session_plan *map_plan(int fd)
@@ -161,6 +168,23 @@ static const struct session_plan *map_plan(int fd)
 	if (sys_failed(plan))
 		give_up("cannot map the plan", plan, EXIT_OWN_FAILURE);
 	return (const struct session_plan *)plan;
+}
+
+static void require(long result, const char *message)
+{
+	if (result == -EPERM || result == -ENOSYS)
+		give_up(message, result, EXIT_OWN_FAILURE);
+}
+
+/* What a filter may forbid, and nothing here can do without: asked in a way
+ * that changes nothing. */
+static void require_calls(void)
+{
+	require(sys_call2(__NR_munmap, 0, 0), "cannot do without munmap");
+	require(sys_call4(__NR_rt_sigaction, SIGSYS, 0, 0, 8),
+	        "cannot do without rt_sigaction");
+	require(sys_call4(__NR_rt_sigprocmask, 0, 0, 0, 8),
+	        "cannot do without rt_sigprocmask");
 }
 
 static uint32_t prot_of(uint32_t flags)
@@ -188,8 +212,9 @@ static void anonymise(uint64_t start, uint64_t end, uint32_t flags)
 		sys_call2(__NR_munmap, copy, size);
 		return; /* not allowed: it stays the file's */
 	}
-	sys_call5(__NR_mremap, copy, size, size, MREMAP_MAYMOVE | MREMAP_FIXED,
-	          (long)start);
+	if (sys_failed(sys_call5(__NR_mremap, copy, size, size,
+	                         MREMAP_MAYMOVE | MREMAP_FIXED, (long)start)))
+		sys_call2(__NR_munmap, copy, size);
 }
 
 static void tell_own(uint64_t start, uint64_t end, uint32_t prot,
@@ -441,8 +466,9 @@ static void set_mm(const struct loader_plan *program,
 	long result = sys_call5(__NR_prctl, PR_SET_MM, PR_SET_MM_MAP,
 	                        (long)&map, sizeof(map), 0);
 
+	shim_exe_know(exe);
 	if (sys_failed(result)) {
-		shim_exe_answer(exe);
+		shim_exe_answer();
 		map.exe_fd = (uint32_t)-1;
 		sys_call5(__NR_prctl, PR_SET_MM, PR_SET_MM_MAP, (long)&map,
 		          sizeof(map), 0);
@@ -480,8 +506,8 @@ static size_t open_proc(int fds[SESSION_FDS])
 	};
 
 	for (int i = 0; i < SESSION_FDS; i++) {
-		long fd = sys_call3(__NR_open, (long)path[i],
-		                    O_RDONLY | O_CLOEXEC, 0);
+		long fd = sys_call3(__NR_openat, AT_FDCWD, (long)path[i],
+		                    O_RDONLY | O_CLOEXEC);
 
 		if (sys_failed(fd)) {
 			while (i--)
@@ -543,15 +569,13 @@ static void hand_over(int session_fd)
 	__atomic_store_n(&s->state, SESSION_BOOTED, __ATOMIC_SEQ_CST);
 	shim_ring_bell();
 	for (int i = 0; i < GO_ON_SLICES && shim_observer_alive(); i++) {
-		struct __kernel_timespec t = { .tv_nsec = SLICE_NS };
 		uint32_t bell =
 			__atomic_load_n(&s->target_bell, __ATOMIC_ACQUIRE);
 
 		if (__atomic_load_n(&s->state, __ATOMIC_ACQUIRE) ==
 		    SESSION_WATCHED)
 			return;
-		sys_call4(__NR_futex, (long)&s->target_bell, FUTEX_WAIT, bell,
-		          (long)&t);
+		shim_wait(&s->target_bell, bell, SLICE_NS);
 	}
 	shim.gate = SHIM_OFF;
 	s->lost = 1; /* or more: nothing is recorded */
@@ -562,6 +586,10 @@ static void net_on(void)
 	if (shim.options & SESSION_NO_NET)
 		return;
 	shim.net = (uint32_t)shim_net_arm();
+	if (!shim.net && (shim.options & SESSION_NO_PATCH))
+		give_up("cannot do without Syscall User Dispatch (prctl) where "
+		        "nothing is patched",
+		        0, EXIT_OWN_FAILURE);
 	shim_session.net_on = shim.net;
 }
 
@@ -576,9 +604,10 @@ void shim_boot(uint64_t *sp)
 	int session_fd;
 
 	if (!start.session)
-		sys_call1(__NR_exit_group, EXIT_OWN_FAILURE);
+		leave(EXIT_OWN_FAILURE);
 	session_fd = number(start.session);
 	map_session(session_fd);
+	require_calls();
 	boot_state(&start);
 	plan = map_plan(session_fd);
 	program = (const void *)((const uint8_t *)plan + plan->program);

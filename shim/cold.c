@@ -10,6 +10,7 @@
 #include <asm/unistd_64.h>
 #include <linux/errno.h>
 #include <linux/prctl.h>
+#include <linux/shm.h>
 
 #define NR_io_pgetevents     333
 #define NR_clone3            435
@@ -30,7 +31,7 @@ uint8_t shim_interest[INTEREST_CALLS] = {
 	[__NR_madvise] = SHIM_RECORD,
 	[NR_process_madvise] = SHIM_RECORD,
 	[__NR_brk] = SHIM_RECORD,
-	[__NR_shmat] = SHIM_RECORD,
+	[__NR_shmat] = SHIM_COLD,
 	[__NR_shmdt] = SHIM_RECORD,
 	[__NR_remap_file_pages] = SHIM_RECORD,
 	[__NR_mlock] = SHIM_RECORD,
@@ -40,10 +41,12 @@ uint8_t shim_interest[INTEREST_CALLS] = {
 	[__NR_munlockall] = SHIM_RECORD,
 	[NR_mseal] = SHIM_RECORD,
 	[NR_map_shadow_stack] = SHIM_RECORD,
-	[__NR_io_setup] = SHIM_RECORD,
+	[__NR_io_setup] = SHIM_COLD,
 	[__NR_io_destroy] = SHIM_RECORD,
 	[__NR_arch_prctl] = SHIM_COLD,
 	[__NR_prctl] = SHIM_COLD,
+	[__NR_seccomp] = SHIM_COLD,
+	[__NR_ptrace] = SHIM_COLD,
 	[__NR_clone] = SHIM_COLD,
 	[NR_clone3] = SHIM_COLD,
 	[__NR_fork] = SHIM_COLD,
@@ -82,6 +85,58 @@ static enum shim_action recorded(struct shim_frame *frame)
 
 	shim_describe(slot, frame);
 	frame->result = make_call(frame);
+	shim_event_end(slot, frame->result);
+	return SHIM_DONE;
+}
+
+/* Its permission is the one that shmat asks for. */
+static uint64_t segment_size(uint64_t id)
+{
+	struct shmid64_ds segment;
+
+	if (sys_call3(__NR_shmctl, (long)id, IPC_STAT, (long)&segment))
+		return 0;
+	return segment.shm_segsz;
+}
+
+/* A ring of aio is its context: the page begins with its ID and how many
+ * entries it has; the header is as large as one. */
+static uint64_t ring_size(uint64_t ring)
+{
+	struct {
+		uint32_t id, entries;
+	} header;
+
+	if (shim_read(&header, ring, sizeof(header)))
+		return 0;
+	return (header.entries + 1ull) * 32;
+}
+
+/* Two calls do not say how much they map, io_setup not where either. */
+static void measure(struct ring_slot *slot, const struct shim_frame *frame)
+{
+	uint64_t start = frame->result, size = 0;
+
+	if (frame->nr == __NR_shmat)
+		size = segment_size(frame->arg[0]);
+	else if (!shim_read(&start, frame->arg[1], sizeof(start)))
+		size = ring_size(start);
+	if (size == 0)
+		return;
+	slot->event.args[4] = start;
+	slot->event.args[5] = size;
+	slot->event.flags |= TRACE_MEASURED;
+}
+
+static enum shim_action measured(struct shim_frame *frame)
+{
+	struct ring_slot *slot =
+		shim_event_begin((uint32_t)frame->nr, frame->arg);
+
+	shim_describe(slot, frame);
+	frame->result = make_call(frame);
+	if (slot && !trace_failed(frame->result))
+		measure(slot, frame);
 	shim_event_end(slot, frame->result);
 	return SHIM_DONE;
 }
@@ -132,10 +187,17 @@ static enum shim_action do_prctl(struct shim_frame *frame)
 		return recorded(frame);
 	case PR_SET_MM:
 		return recorded(frame);
+	case PR_SET_SECCOMP:
+		shim_follow_filtered();
+		return SHIM_PLAIN;
+	case PR_SET_CHILD_SUBREAPER:
+		if (frame->arg[1])
+			shim_follow_adopts();
+		return SHIM_PLAIN;
 	case SET_SYSCALL_DISPATCH:
-		/* one dispatcher a thread, and it is the net: as a kernel
-		 * without it */
-		return shim.net ? answer(frame, -EINVAL) : SHIM_PLAIN;
+		/* one dispatcher a thread, and it is the net; of the program's
+		 * own goload's calls would be caught: as a kernel without it */
+		return answer(frame, -EINVAL);
 	default:
 		return SHIM_PLAIN;
 	}
@@ -237,6 +299,15 @@ static enum shim_action decide(struct shim_frame *frame)
 		return do_prctl(frame);
 	case __NR_arch_prctl:
 		return set_base(frame);
+	case __NR_seccomp:
+		shim_follow_filtered();
+		return SHIM_PLAIN;
+	case __NR_shmat:
+	case __NR_io_setup:
+		return measured(frame);
+	case __NR_ptrace:
+		shim_net_traced(frame);
+		return SHIM_PLAIN;
 	default:
 		return is_memory_call(frame->nr) ? memory(frame)
 		                                 : shim_exe_call(frame);
@@ -268,6 +339,7 @@ enum shim_action shim_cold_call(struct shim_frame *frame)
 	for (int i = 0; i < 6; i++)
 		frame->arg[i] = args[i];
 	frame->post = 0;
+	frame->follow = 0;
 	frame->child = NULL;
 	if (frame->kind == FRAME_FULL)
 		return full(frame);
@@ -279,7 +351,7 @@ enum shim_action shim_cold_call(struct shim_frame *frame)
 	return decide(frame);
 }
 
-void shim_cold_post(struct shim_frame *frame)
+enum shim_action shim_cold_post(struct shim_frame *frame)
 {
 	switch (frame->nr) {
 	case __NR_clone:
@@ -287,14 +359,11 @@ void shim_cold_post(struct shim_frame *frame)
 	case __NR_fork:
 	case __NR_vfork:
 		shim_clone_after(frame);
-		break;
+		return SHIM_DONE;
 	case __NR_execve:
 	case __NR_execveat:
-		/* still here: it failed */
-		__atomic_fetch_add(&shim_session.execs_failed, 1,
-		                   __ATOMIC_SEQ_CST);
-		break;
+		return shim_exec_failed(frame);
 	default:
-		break;
+		return SHIM_DONE;
 	}
 }

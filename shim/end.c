@@ -11,24 +11,23 @@
 #include <asm/unistd_64.h>
 #include <linux/errno.h>
 #include <linux/futex.h>
-#include <linux/time_types.h>
 
 #define SLICE_NS      2000000l
-#define LOOK_SLICES   250  /* 500 ms for the last look */
+#define LOOK_SLICES   1000 /* 2 s for the last look */
 #define REPORT_SLICES 2500 /* 5 s for the summary */
 
 /* Waits until *word is not 0, the observer is dead, or time is up. */
-static void wait_for(const uint32_t *word, int slices)
+static void wait_for(const uint32_t *word, uint32_t slices)
 {
-	while (slices-- && shim_observer_alive()) {
-		struct __kernel_timespec slice = { .tv_nsec = SLICE_NS };
+	struct shim_patience patience = { 0 };
+
+	while (shim_waits_on(&patience, slices)) {
 		uint32_t bell = __atomic_load_n(&shim_session.target_bell,
 		                                __ATOMIC_ACQUIRE);
 
 		if (__atomic_load_n(word, __ATOMIC_ACQUIRE))
 			return;
-		sys_call4(__NR_futex, (long)&shim_session.target_bell,
-		          FUTEX_WAIT, bell, (long)&slice);
+		shim_wait(&shim_session.target_bell, bell, SLICE_NS);
 	}
 }
 
@@ -36,11 +35,8 @@ static void wait_for(const uint32_t *word, int slices)
  * or for its execve to fail. */
 void shim_park(void)
 {
-	struct __kernel_timespec slice = { .tv_nsec = SLICE_NS };
-
 	while (__atomic_load_n(&shim.gate, __ATOMIC_ACQUIRE) == SHIM_CLOSING)
-		sys_call4(__NR_futex, (long)&shim.gate, FUTEX_WAIT,
-		          SHIM_CLOSING, (long)&slice);
+		shim_wait(&shim.gate, SHIM_CLOSING, SLICE_NS);
 }
 
 static int close_gate(void)
@@ -51,9 +47,9 @@ static int close_gate(void)
 	                                   __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 }
 
-static void open_gate(void)
+static void open_gate(enum shim_gate gate)
 {
-	__atomic_store_n(&shim.gate, SHIM_OPEN, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&shim.gate, gate, __ATOMIC_SEQ_CST);
 	sys_call3(__NR_futex, (long)&shim.gate, FUTEX_WAKE, 1 << 30);
 }
 
@@ -127,30 +123,60 @@ static enum shim_action exec(struct shim_frame *frame)
 	__atomic_store_n(&shim_session.closing, 0, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&shim_session.looked, 0, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&shim_session.reported, 0, __ATOMIC_SEQ_CST);
+	shim_follow(frame);
 	shim_stubs_unlock();
-	open_gate();
+	open_gate(SHIM_OPEN);
 	frame->post = 1;
 	return SHIM_CALL;
 }
 
+/* It is still here.  What goload was to be started for is started without. */
+enum shim_action shim_exec_failed(struct shim_frame *frame)
+{
+	if (frame->follow) {
+		shim_follow_undo(frame);
+		return SHIM_CALL;
+	}
+	shim_vfork_stays(frame);
+	if (shim.gate != SHIM_OFF && !shim_foreign())
+		__atomic_fetch_add(&shim_session.execs_failed, 1,
+		                   __ATOMIC_SEQ_CST);
+	return SHIM_DONE;
+}
+
 /* Made right here, with signals blocked: one that came in between would start
- * the stub over, in front of a gate that nobody opens any more. */
+ * the stub over, in front of a gate that nobody opens any more.  Where a filter
+ * forbids it the program goes on; its run is over. */
 static enum shim_action exit_process(struct shim_frame *frame)
 {
 	if (!closes(frame, TRACE_END_EXIT, frame->arg[0] & 0xff))
 		return SHIM_RESTART;
-	sys_call1(__NR_exit_group, (long)frame->arg[0]);
-	__builtin_unreachable();
+	frame->result =
+		(uint64_t)sys_call1(__NR_exit_group, (long)frame->arg[0]);
+	shim_stubs_unlock();
+	open_gate(SHIM_OFF);
+	return SHIM_DONE;
 }
 
 /* A child that shares memory ends or becomes another program without a word,
- * and without the frame, which its parent would miss. */
+ * and without the frame, which its parent would miss (or looks for: follow.c).
+ */
+static enum shim_action unobserved(struct shim_frame *frame)
+{
+	if (frame->nr == __NR_exit)
+		return SHIM_EXIT;
+	if (frame->nr == __NR_exit_group || !shim_follow(frame))
+		return SHIM_PLAIN;
+	frame->post = 1;
+	return SHIM_CALL;
+}
+
 enum shim_action shim_exit_before(struct shim_frame *frame)
 {
 	if (frame->nr == __NR_execve || frame->nr == __NR_execveat)
 		shim_exe_exec(frame);
 	if (shim.gate == SHIM_OFF || shim_foreign())
-		return frame->nr == __NR_exit ? SHIM_EXIT : SHIM_PLAIN;
+		return unobserved(frame);
 	switch (frame->nr) {
 	case __NR_exit:
 		return exit_thread(frame);
@@ -158,6 +184,25 @@ enum shim_action shim_exit_before(struct shim_frame *frame)
 		return exit_process(frame);
 	default:
 		return exec(frame);
+	}
+}
+
+static int dumps_core(int sig)
+{
+	switch (sig) {
+	case SIGQUIT:
+	case SIGILL:
+	case SIGTRAP:
+	case SIGABRT:
+	case SIGBUS:
+	case SIGFPE:
+	case SIGSEGV:
+	case SIGXCPU:
+	case SIGXFSZ:
+	case SIGSYS:
+		return 1;
+	default:
+		return 0;
 	}
 }
 
@@ -179,6 +224,8 @@ void shim_fatal_signal(int sig, uint8_t *info, uint8_t *ucontext)
 		else
 			wait_for(&shim_session.reported, REPORT_SLICES);
 	}
+	if (pid == shim.pid && dumps_core(sig))
+		shim_patch_undo_returns();
 	shim_default(sig);
 	sys_call4(__NR_rt_tgsigqueueinfo, pid, sys_call0(__NR_gettid), sig,
 	          (long)info);

@@ -2,8 +2,8 @@
  * exe - /proc/self/exe names the program.
  *
  * With CAP_CHECKPOINT_RESTORE boot.c makes the kernel's own link do so
- * (PR_SET_MM_MAP, exe_fd) and nothing here is used.  Without, the link leads to
- * goload's image, and the calls that take a path are answered with the
+ * (PR_SET_MM_MAP, exe_fd) and no call is answered here.  Without, the link
+ * leads to goload's image, and the calls that take a path are answered with the
  * program's path where theirs is that link: os.Executable(), a program that
  * runs itself again, $ORIGIN.
  */
@@ -17,7 +17,8 @@
 #define NR_faccessat2 439
 #define LINK_ROOM     40 /* more than "/proc/thread-self/exe" and any pid */
 
-static char program[4096]; /* absolute; empty: the kernel's link is right */
+static char program[4096]; /* absolute */
+static int answers;
 
 /* The calls whose path is looked at. */
 static const uint16_t calls[] = {
@@ -26,7 +27,7 @@ static const uint16_t calls[] = {
 	__NR_access,     __NR_faccessat, NR_faccessat2,
 };
 
-void shim_exe_answer(const char *path)
+void shim_exe_know(const char *path)
 {
 	size_t size = 0;
 
@@ -34,6 +35,12 @@ void shim_exe_answer(const char *path)
 		program[size] = path[size];
 		size++;
 	}
+}
+
+/* The kernel's link is wrong. */
+void shim_exe_answer(void)
+{
+	answers = 1;
 	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++)
 		shim_interest[calls[i]] = SHIM_COLD;
 }
@@ -87,8 +94,12 @@ static int is_the_link(uint64_t from)
 	return equal(path, own);
 }
 
+/* The kernel's answer first: it may have reasons to give none. */
 static enum shim_action read_link(struct shim_frame *frame, int buffer)
 {
+	long answer = sys_call4((long)frame->nr, (long)frame->arg[0],
+	                        (long)frame->arg[1], (long)frame->arg[2],
+	                        (long)frame->arg[3]);
 	uint64_t room = frame->arg[buffer + 1];
 	uint64_t size = 0;
 
@@ -96,8 +107,8 @@ static enum shim_action read_link(struct shim_frame *frame, int buffer)
 		size++;
 	if (size > room)
 		size = room;
-	if ((int32_t)room <= 0)
-		frame->result = (uint64_t)-EINVAL;
+	if (sys_failed(answer))
+		frame->result = (uint64_t)answer;
 	else if (shim_write(frame->arg[buffer], program, size))
 		frame->result = (uint64_t)-EFAULT;
 	else
@@ -132,12 +143,18 @@ static int means_the_link(const struct shim_frame *frame)
 	}
 }
 
+/* What a path leads to that goload shall open, when this process is goload. */
+uint64_t shim_exe_path(uint64_t path)
+{
+	return is_the_link(path) ? (uint64_t)program : path;
+}
+
 /* execve and execveat: the path is put in place, whatever then happens. */
 void shim_exe_exec(struct shim_frame *frame)
 {
 	int at = path_argument(frame);
 
-	if (!program[0] || !is_the_link(frame->arg[at]))
+	if (!answers || !is_the_link(frame->arg[at]))
 		return;
 	frame->arg[at] = (uint64_t)program;
 	*(at ? &frame->rsi : &frame->rdi) = (uint64_t)program;
@@ -147,8 +164,7 @@ enum shim_action shim_exe_call(struct shim_frame *frame)
 {
 	int at = path_argument(frame);
 
-	if (!program[0] || means_the_link(frame) ||
-	    !is_the_link(frame->arg[at]))
+	if (!answers || means_the_link(frame) || !is_the_link(frame->arg[at]))
 		return SHIM_PLAIN;
 	if (frame->nr == __NR_readlink || frame->nr == __NR_readlinkat)
 		return read_link(frame, at + 1);

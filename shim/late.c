@@ -8,9 +8,6 @@
 #include "shim/shim.h"
 
 #include <asm/mman.h>
-#include <asm/unistd_64.h>
-#include <linux/futex.h>
-#include <linux/time_types.h>
 
 #define SLICE_NS 1000000l
 #define SLICES   500 /* half a second for a plan */
@@ -25,16 +22,16 @@ void shim_late_unlock(void)
 
 static int answered(struct session_request *request)
 {
-	for (int i = 0; i < SLICES && shim_observer_alive(); i++) {
-		struct __kernel_timespec slice = { .tv_nsec = SLICE_NS };
+	struct shim_patience patience = { 0 };
+
+	while (shim_waits_on(&patience, SLICES)) {
 		uint32_t bell = __atomic_load_n(&shim_session.target_bell,
 		                                __ATOMIC_ACQUIRE);
 
 		if (__atomic_load_n(&request->state, __ATOMIC_ACQUIRE) ==
 		    SESSION_ANSWERED)
 			return 1;
-		sys_call4(__NR_futex, (long)&shim_session.target_bell,
-		          FUTEX_WAIT, bell, (long)&slice);
+		shim_wait(&shim_session.target_bell, bell, SLICE_NS);
 	}
 	return 0;
 }
@@ -61,8 +58,8 @@ static void ask(uint64_t start, uint64_t size, uint32_t prot)
 		return;
 	request->start = start;
 	request->size = size;
-	request->ticket = __atomic_load_n(&shim_session.order,
-	                                  __ATOMIC_SEQ_CST);
+	request->ticket =
+		__atomic_load_n(&shim_session.order, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&request->state, SESSION_ASKED, __ATOMIC_SEQ_CST);
 	shim_ring_bell();
 	if (!answered(request))

@@ -68,10 +68,12 @@ static long copy(long call, const void *ours, uint64_t theirs, size_t size)
 	return sys_call6(call, self, (long)&local, 1, (long)&remote, 1, 0);
 }
 
-/* Where a seccomp filter forbids the call: a bad address is a fault then. */
+/* Where a seccomp filter forbids the call, or gettid: a bad address is a fault
+ * then. */
 static int is_forbidden(long result)
 {
-	return result == -EPERM || result == -ENOSYS || result == -EACCES;
+	return result == -EPERM || result == -ENOSYS || result == -EACCES ||
+	       result == -ESRCH;
 }
 
 /* Without that call: the kernel reads the mask, and then finds that there is no

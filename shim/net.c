@@ -12,6 +12,7 @@
 #include "shim/shim.h"
 
 #include <asm/unistd_64.h>
+#include <linux/ptrace.h>
 
 #define SET_SYSCALL_DISPATCH 59 /* PR_SET_SYSCALL_USER_DISPATCH */
 #define DISPATCH_ON          1  /* PR_SYS_DISPATCH_ON */
@@ -35,6 +36,18 @@ static void disarm(void)
 	sys_call5(__NR_prctl, SET_SYSCALL_DISPATCH, 0, 0, 0, 0);
 }
 
+/*
+ * ptrace(PTRACE_TRACEME) of a child that is not observed, gdb's before its
+ * execve: each SIGSYS would stop it from now on, for a tracer that waits for
+ * the execve.  Nothing of it is recorded, so it can do without.
+ */
+void shim_net_traced(const struct shim_frame *frame)
+{
+	if (frame->arg[0] == PTRACE_TRACEME &&
+	    (shim.gate == SHIM_OFF || shim_foreign()))
+		disarm();
+}
+
 static struct stub_site *stub_for(uint64_t site, uint32_t arch)
 {
 	const struct trace_patch patch = { .site = site, .nr = PATCH_ANY };
@@ -48,6 +61,19 @@ static struct stub_site *stub_for(uint64_t site, uint32_t arch)
 	if (site - shim.go.text < shim.go.text_size)
 		flags |= STUB_FLAG_GO;
 	return shim_stub_new(site, &patch, flags);
+}
+
+/*
+ * Where the stub goes on.  Nobody has proven that the flags behind a site of
+ * the net are not read, and a call of no interest can leave them as they are.
+ */
+static uint64_t start_of(const struct stub_site *stub, uint64_t nr)
+{
+	int interest = nr < INTEREST_CALLS ? shim_interest[nr] : SHIM_NONE;
+
+	return interest == SHIM_NONE && shim.gate != SHIM_CLOSING
+	               ? stub->plain
+	               : stub->resume;
 }
 
 /*
@@ -65,7 +91,7 @@ uint64_t shim_net_signal(int sig, uint8_t *info, uint8_t *ucontext)
 	__atomic_fetch_add(&shim_session.net_hits, 1, __ATOMIC_RELAXED);
 	stub = stub_for(*rip - 2, *(uint32_t *)(info + SI_ARCH));
 	if (stub) {
-		*rip = stub->resume;
+		*rip = start_of(stub, *(uint32_t *)(ucontext + UC_RAX));
 		return 0;
 	}
 	/* no room for another stub: this thread goes on without the net */

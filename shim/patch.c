@@ -16,6 +16,7 @@
 
 #include <asm/mman.h>
 #include <asm/unistd_64.h>
+#include <linux/elf.h>
 #include <linux/mman.h>
 
 #define CHAINS 1024 /* of the hash table; a power of two */
@@ -247,6 +248,53 @@ static int patch_site(uint64_t island, uint64_t bias,
 	return 1;
 }
 
+/* Its module may have gone, and another have come. */
+static int leads_to(uint64_t window, const struct stub_site *stub)
+{
+	uint8_t jump[PATCH_JUMP];
+	int32_t distance;
+
+	if (shim_read(jump, window, sizeof(jump)) || jump[0] != 0xe9)
+		return 0;
+	memcpy(&distance, jump + 1, sizeof(distance));
+	return shim_stub_of_island(window + PATCH_JUMP + (uint64_t)distance) ==
+	       stub;
+}
+
+static void undo_site(const struct stub_site *stub)
+{
+	static const uint8_t call[2] = { 0x0f, 0x05 };
+	uint64_t window = stub->site - stub->before;
+	uint64_t size = (uint64_t)stub->before + sizeof(call) + stub->after;
+
+	if (!leads_to(window, stub) ||
+	    !protect(window, size, PROT_READ | PROT_WRITE | PROT_EXEC))
+		return;
+	memcpy((void *)window, (const void *)stub->entry, stub->before);
+	memcpy((void *)stub->site, call, sizeof(call));
+	memcpy((void *)stub->native_post, (const void *)stub->post,
+	       stub->after);
+	protect(window, size, PROT_READ | PROT_EXEC);
+}
+
+/*
+ * For a core dump: a debugger knows the frame of a signal by the bytes that
+ * leave it.  Those sites are as they were, and the net's from now on; other
+ * threads may be running, so no other site is touched.
+ */
+void shim_patch_undo_returns(void)
+{
+	const struct stub_site *stub;
+	uint32_t used = shim.stubs_used;
+
+	for (uint32_t at = 0; at < used; at += STUB_GRAIN) {
+		stub = (const struct stub_site *)(shim_stubs + at);
+		if (shim_stub_starts[at / STUB_GRAIN] * STUB_GRAIN == at &&
+		    stub->nr == __NR_rt_sigreturn && stub->before + stub->after)
+			undo_site(stub);
+	}
+}
+
 static void tell_unpatched(size_t count)
 {
 	__atomic_fetch_add(&shim_session.unpatched, count, __ATOMIC_RELAXED);
@@ -315,27 +363,31 @@ static void patch_module(const struct loader_plan *plan, uint64_t bias,
 	protect_segments(plan, bias, 0);
 }
 
-/* The vDSO's few pages, where the kernel lets them be written. */
+/* Up to the end of its section headers, which are its last bytes. */
+static uint64_t vdso_size(uint64_t vdso)
+{
+	const Elf64_Ehdr *header = (const void *)vdso;
+
+	return header->e_shoff +
+	       (uint64_t)header->e_shnum * sizeof(Elf64_Shdr);
+}
+
+/*
+ * The vDSO's few pages, where the kernel lets them be written: all at once, for
+ * it does not let them be split.
+ */
 static void patch_vdso(uint64_t vdso, const struct trace_patch *patch,
                        size_t count)
 {
-	const uint64_t size = 2 * LOADER_PAGE;
-	uint64_t last = 0;
+	uint64_t size = vdso_size(vdso);
 
-	for (size_t i = 0; i < count; i++)
-		last = patch[i].site > last ? patch[i].site : last;
-	if (!count || last >= size)
+	if (!count)
 		return;
-	for (uint64_t page = 0; page <= last; page += LOADER_PAGE)
-		if (sys_failed(sys_call3(__NR_mprotect, (long)(vdso + page),
-		                         LOADER_PAGE,
-		                         PROT_READ | PROT_WRITE | PROT_EXEC))) {
-			tell_unpatched(count);
-			return;
-		}
-	patch_range(vdso, vdso + size, vdso, patch, count);
-	protect(vdso, (last & -LOADER_PAGE) + LOADER_PAGE,
-	        PROT_READ | PROT_EXEC);
+	if (protect(vdso, size, PROT_READ | PROT_WRITE | PROT_EXEC))
+		patch_range(vdso, vdso + size, vdso, patch, count);
+	else
+		tell_unpatched(count);
+	protect(vdso, size, PROT_READ | PROT_EXEC);
 }
 
 /* Before the program's first instruction: nothing of it runs yet.  0 when
@@ -381,14 +433,16 @@ void shim_patch_late(uint64_t start, uint64_t size, uint32_t prot,
 	room = STUB_AREA - shim.stubs_used;
 	if (room > count * STUB_SIZE_MAX)
 		room = count * STUB_SIZE_MAX;
-	if (!sys_failed(sys_call3(__NR_mprotect, (long)start, (long)size,
-	                          (long)(prot | PROT_WRITE)))) {
-		protect(used, room, PROT_READ | PROT_WRITE | PROT_EXEC);
+	if (!protect(used, room, PROT_READ | PROT_WRITE | PROT_EXEC)) {
+		tell_unpatched(count);
+	} else if (sys_failed(sys_call3(__NR_mprotect, (long)start, (long)size,
+	                                (long)(prot | PROT_WRITE)))) {
+		protect(used, room, PROT_READ | PROT_EXEC);
+		tell_unpatched(count);
+	} else {
 		patch_range(start, start + size, bias, patch, count);
 		protect(used, room, PROT_READ | PROT_EXEC);
 		sys_call3(__NR_mprotect, (long)start, (long)size, (long)prot);
-	} else {
-		tell_unpatched(count);
 	}
 	shim_stubs_unlock();
 }

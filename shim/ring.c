@@ -5,11 +5,13 @@
 #include "shim/shim.h"
 
 #include <asm/unistd_64.h>
+#include <linux/errno.h>
 #include <linux/futex.h>
 #include <linux/time_types.h>
 
 #define WAIT_SLICE_NS 5000000l /* how long a waiter sleeps without looking */
 #define WAIT_SLICES   40       /* 200 ms for the observer to make room */
+#define AT_WORK       10       /* times that, when it is at work */
 #define THREAD_IS_TID (1ull << 63)
 
 uint64_t shim_clock(void)
@@ -41,23 +43,59 @@ void shim_ring_bell(void)
 	sys_call3(__NR_futex, (long)&shim_session.observer_bell, FUTEX_WAKE, 1);
 }
 
+/* Until *word is not `seen` any more, somebody wakes it, or `ns` are over; and
+ * where a filter forbids futex they are waited out. */
+void shim_wait(const uint32_t *word, uint32_t seen, long ns)
+{
+	struct __kernel_timespec slice = { .tv_nsec = ns };
+	long result = sys_call4(__NR_futex, (long)word, FUTEX_WAIT, seen,
+	                        (long)&slice);
+
+	if (result == -EPERM || result == -ENOSYS)
+		sys_call2(__NR_nanosleep, (long)&slice, 0);
+}
+
 static void nap(void)
 {
-	struct __kernel_timespec slice = { .tv_nsec = WAIT_SLICE_NS };
 	uint32_t bell =
 		__atomic_load_n(&shim_session.target_bell, __ATOMIC_ACQUIRE);
 
-	sys_call4(__NR_futex, (long)&shim_session.target_bell, FUTEX_WAIT, bell,
-	          (long)&slice);
+	shim_wait(&shim_session.target_bell, bell, WAIT_SLICE_NS);
 }
 
-/* Asks the observer to make room and naps, so often; 0: that was enough, or
- * there is no observer. */
-int shim_ring_patience(int *slices)
+/* CPU time that the observer has had, or 0: kernel/time/posix-cpu-timers.c has
+ * a clock for every process.  A filter may kill for it. */
+static uint64_t observer_worked(void)
 {
-	if (!shim_observer_alive() || *slices >= WAIT_SLICES)
+	struct __kernel_timespec time = { 0 };
+	int32_t pid = (int32_t)(shim_session.alive & FUTEX_TID_MASK);
+
+	sys_call2(__NR_clock_gettime, (long)(int32_t)(~(uint32_t)pid << 3 | 2),
+	          (long)&time);
+	return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+}
+
+/* One that works is waited for, where there is more to do than CPUs. */
+int shim_waits_on(struct shim_patience *patience, uint32_t slices)
+{
+	uint64_t worked;
+
+	if (!shim_observer_alive() || patience->all >= slices * AT_WORK)
 		return 0;
-	++*slices;
+	if (!patience->all++ || shim_is_filtered())
+		return ++patience->still < slices;
+	worked = observer_worked();
+	patience->still = worked == patience->worked ? patience->still + 1 : 0;
+	patience->worked = worked;
+	return patience->still < slices;
+}
+
+/* Asks the observer to make room and naps; 0: that was often enough, or there
+ * is no observer. */
+int shim_ring_waits_on(struct shim_patience *patience)
+{
+	if (!shim_waits_on(patience, WAIT_SLICES))
+		return 0;
 	shim_ring_bell();
 	nap();
 	return 1;
@@ -128,7 +166,9 @@ static int held_by_a_call(uint64_t position)
  */
 struct ring_slot *shim_slot_wait(uint64_t position)
 {
-	for (int slices = 0;;) {
+	struct shim_patience patience = { 0 };
+
+	for (;;) {
 		if (claim(position))
 			return slot_of(position);
 		if (held_by_a_call(position) && skip(position)) {
@@ -136,7 +176,7 @@ struct ring_slot *shim_slot_wait(uint64_t position)
 			                              __ATOMIC_SEQ_CST);
 			continue;
 		}
-		if (shim_ring_patience(&slices))
+		if (shim_ring_waits_on(&patience))
 			continue;
 		if (!skip(position)) {
 			nap();

@@ -18,6 +18,7 @@
  *   late.c     code that arrives while the program runs
  *   exe.c      /proc/self/exe, without the privilege to set it
  *   end.c      every way the target can end
+ *   follow.c   --follow: an execve that becomes goload's
  *
  *   x86_64/record.S  the hot path: one event, no stack, no TLS
  *   x86_64/cold.S    the way from a stub to C and back
@@ -79,6 +80,7 @@ struct shim_frame {
 	struct shim_frame *child;
 	uint8_t post;  /* shim_cold_post() wants to see the result */
 	uint8_t plain; /* SHIM_PLAIN, not SHIM_RESTART */
+	int32_t follow; /* follow.c: the first of two descriptors, 0: none */
 	uint64_t nr;   /* SHIM_CALL, SHIM_CLONE: what to call */
 	uint64_t arg[6];
 	uint64_t scratch[16]; /* copies that the kernel reads, notes of a clone
@@ -107,6 +109,7 @@ extern uint8_t shim_pool_end[] __attribute__((visibility("hidden")));
 extern uint8_t shim_stubs[] __attribute__((visibility("hidden")));
 extern uint8_t shim_stubs_end[] __attribute__((visibility("hidden")));
 extern struct trace_session shim_session __attribute__((visibility("hidden")));
+extern struct session_family shim_family __attribute__((visibility("hidden")));
 extern const struct trace_patch shim_reply[]
 	__attribute__((visibility("hidden")));
 extern struct ring_slot shim_slots[] __attribute__((visibility("hidden")));
@@ -182,6 +185,7 @@ int shim_patch_program(const struct session_plan *plan,
 void shim_patch_late(uint64_t start, uint64_t size, uint32_t prot,
                      uint64_t bias, const struct trace_patch *patch,
                      size_t count);
+void shim_patch_undo_returns(void);
 
 /* late.c: a call that made pages executable has just returned */
 void shim_late_unlock(void);
@@ -201,7 +205,16 @@ uint64_t shim_ticket(void);
 uint64_t shim_thread_key(void);
 uint64_t shim_clock(void);
 void shim_ring_bell(void);
-int shim_ring_patience(int *slices);
+void shim_wait(const uint32_t *word, uint32_t seen, long ns);
+/* How long the observer has been waited for; starts with 0s. */
+struct shim_patience {
+	uint32_t all, still; /* slices of time; of the last ones: without work */
+	uint64_t worked;     /* CPU time that it had had, ns */
+};
+/* Before the next slice: is it worth it?  Not when the observer is gone, or has
+ * stood still for so many `slices`. */
+int shim_waits_on(struct shim_patience *patience, uint32_t slices);
+int shim_ring_waits_on(struct shim_patience *patience);
 
 /* stack.c */
 void shim_describe_site(struct ring_slot *slot, const struct shim_frame *frame);
@@ -210,7 +223,8 @@ void shim_stack_learn(uint64_t low, uint64_t top);
 
 /* cold.c, called from cold.S */
 enum shim_action shim_cold_call(struct shim_frame *frame);
-void shim_cold_post(struct shim_frame *frame);
+/* SHIM_DONE, or SHIM_CALL: make another one */
+enum shim_action shim_cold_post(struct shim_frame *frame);
 
 /* sigaction.c */
 #define SHIM_SIGSYS_BIT (1ull << (31 - 1))
@@ -233,6 +247,7 @@ void shim_frame_release(struct shim_frame *frame);
 
 /* net.c */
 int shim_net_arm(void);
+void shim_net_traced(const struct shim_frame *frame);
 uint64_t shim_net_signal(int sig, uint8_t *info, uint8_t *ucontext);
 
 /* thread.c */
@@ -242,15 +257,31 @@ void shim_child(struct shim_frame *frame);
 int shim_foreign(void);
 
 /* exe.c */
-void shim_exe_answer(const char *path);
+void shim_exe_know(const char *path);
+void shim_exe_answer(void);
+uint64_t shim_exe_path(uint64_t path);
 void shim_exe_exec(struct shim_frame *frame);
 enum shim_action shim_exe_call(struct shim_frame *frame);
 
 /* end.c */
 enum shim_action shim_exit_before(struct shim_frame *frame);
+enum shim_action shim_exec_failed(struct shim_frame *frame);
 void shim_last_look(enum trace_end end, uint64_t value);
 void shim_park(void);
 void shim_fatal_signal(int sig, uint8_t *info, uint8_t *ucontext);
+
+/* follow.c */
+int shim_follow(struct shim_frame *frame);
+void shim_follow_undo(struct shim_frame *frame);
+void shim_follow_filtered(void);
+int shim_is_filtered(void);
+void shim_follow_adopts(void);
+void shim_follow_alone(void);
+int shim_vfork_take(void);
+void shim_vfork_child(int vfork);
+void shim_vfork_release(int vfork);
+void shim_vfork_stays(const struct shim_frame *frame);
+void shim_vforks_forget(void);
 
 /* fault-safe access to the program's memory: 0 or -EFAULT; how many bytes could
  * be read; how many pages from `from` down */

@@ -23,6 +23,10 @@
 
 #define SIGNALS  64
 #define RESTORER 0x04000000ul /* SA_RESTORER */
+/* offsets in siginfo, and who sent a SIGSYS (asm-generic/siginfo.h) */
+#define SI_CODE      8
+#define SI_CALL_ADDR 16
+#define SYS_SECCOMP  1
 /* the flags that the kernel keeps (UAPI_SA_FLAGS, and SA_RESTORER) */
 #define KNOWN_FLAGS 0xdc000807ul
 
@@ -262,6 +266,21 @@ uint64_t shim_handler_reset_take(int sig, uint8_t *ucontext, uint64_t *mask)
 }
 
 /*
+ * The call that a filter of the program's own answers with SIGSYS has not been
+ * made: it has failed in the ledger, and what the program sees of it is the
+ * site and the number.
+ */
+static void unwind_trapped(uint8_t *info, uint8_t *ucontext)
+{
+	uint64_t *rax = (uint64_t *)(ucontext + UC_RAX), number = *rax;
+
+	*rax = (uint64_t)-ENOSYS;
+	shim_unwind_any(ucontext);
+	*rax = number;
+	*(uint64_t *)(info + SI_CALL_ADDR) = *(uint64_t *)(ucontext + UC_RIP);
+}
+
+/*
  * A SIGSYS that is not the net's: the program's handler for it with its mask in
  * place, or 0 when there is none to call.
  */
@@ -275,7 +294,10 @@ uint64_t shim_sigsys_handler(uint8_t *info, uint8_t *ucontext)
 	if (!has_handler(action))
 		return 0;
 	mask = handler_mask(SIGSYS, action, ucontext);
-	shim_unwind_any(ucontext);
+	if (*(int32_t *)(info + SI_CODE) == SYS_SECCOMP)
+		unwind_trapped(info, ucontext);
+	else
+		shim_unwind_any(ucontext);
 	sys_call4(__NR_rt_sigprocmask, SIG_SETMASK, (long)&mask, 0, 8);
 	if (action->flags & SA_RESETHAND)
 		action->handler = 0;

@@ -167,7 +167,7 @@ static uint64_t top_of(uint64_t key, uint64_t sp)
 static int take_room(uint64_t size, uint64_t *at)
 {
 	static uint64_t stuck = UINT64_MAX;
-	int slices = 0;
+	struct shim_patience patience = { 0 };
 
 	for (;;) {
 		uint64_t tail = __atomic_load_n(&shim_session.stack_tail,
@@ -184,7 +184,7 @@ static int take_room(uint64_t size, uint64_t *at)
 			*at = head;
 			return 1;
 		}
-		if (tail == stuck || !shim_ring_patience(&slices)) {
+		if (tail == stuck || !shim_ring_waits_on(&patience)) {
 			stuck = tail;
 			return 0;
 		}

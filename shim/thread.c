@@ -42,6 +42,7 @@ static struct shim_frame *frame_take(void)
 struct note {
 	uint64_t flags;
 	uint64_t stack; /* lowest address of the child's, 0: not told */
+	int vfork;      /* follow.c */
 };
 
 static struct note *note_of(struct shim_frame *frame)
@@ -59,12 +60,21 @@ static struct note take_note(const struct shim_frame *frame)
 		return (struct note){ .flags = frame->arg[0] };
 	case NR_clone3:
 		shim_read(&args, frame->arg[0], CLONE_ARGS_SIZE_VER0);
-		return (struct note){ args.flags, args.stack };
+		return (struct note){ .flags = args.flags,
+			              .stack = args.stack };
 	case __NR_vfork:
 		return (struct note){ .flags = CLONE_VM | CLONE_VFORK };
 	default:
 		return (struct note){ 0 };
 	}
+}
+
+/* A child that the caller waits for, whose pid it knows as we do, and that has
+ * descriptors of its own. */
+static int is_vfork(uint64_t flags)
+{
+	return (flags & (CLONE_VM | CLONE_VFORK | CLONE_THREAD | CLONE_FILES |
+	                 CLONE_NEWPID)) == (CLONE_VM | CLONE_VFORK);
 }
 
 enum shim_action shim_clone_before(struct shim_frame *frame)
@@ -76,6 +86,8 @@ enum shim_action shim_clone_before(struct shim_frame *frame)
 	*note_of(frame) = take_note(frame);
 	if (note_of(frame)->flags & CLONE_THREAD)
 		__atomic_fetch_add(&shim.threads, 1, __ATOMIC_SEQ_CST);
+	if (shim_family.size && is_vfork(note_of(frame)->flags))
+		note_of(frame)->vfork = shim_vfork_take();
 	frame->child = child;
 	memcpy(child, frame, sizeof(*child));
 	return SHIM_CLONE;
@@ -95,6 +107,10 @@ void shim_clone_after(struct shim_frame *frame)
 	} else if (!(flags & CLONE_VM)) {
 		shim_frame_release(frame->child); /* the child has a copy */
 	}
+	if (note_of(frame)->vfork)
+		shim_vfork_release(note_of(frame)->vfork);
+	if (!failed && !(flags & CLONE_THREAD))
+		__atomic_fetch_add(&shim_family.born, 1, __ATOMIC_SEQ_CST);
 	slot = shim_event_begin((uint32_t)frame->nr, frame->arg);
 	shim_describe(slot, frame);
 	shim_event_end(slot, frame->result);
@@ -102,10 +118,18 @@ void shim_clone_after(struct shim_frame *frame)
 		shim_fact(TRACE_CHILD, frame->result, flags, 0, 0, 0, 0);
 }
 
+static void make_own(const uint8_t *start, const uint8_t *end)
+{
+	sys_call6(__NR_mmap, (long)start, end - start, PROT_READ | PROT_WRITE,
+	          MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1,
+	          0);
+}
+
 /*
- * A fork child: a process of its own that is not observed.  The ring is the
- * target's, so it goes; the pool and the locks are copies of a moment when
- * other threads, which do not exist here, may have held them.
+ * A fork child: a process of its own that is not observed.  The session is the
+ * target's, so it goes, all but the family's pages; the pool and the locks are
+ * copies of a moment when other threads, which do not exist here, may have held
+ * them.
  */
 static void detach(struct shim_frame *frame)
 {
@@ -117,11 +141,9 @@ static void detach(struct shim_frame *frame)
 	for (size_t i = 0; i < FRAME_COUNT; i++)
 		if (frame_at(i) != frame)
 			frame_at(i)->busy = 0;
-	sys_call6(__NR_mmap, (long)&shim_session,
-	          (long)(shim_image_end - (uint8_t *)&shim_session),
-	          PROT_READ | PROT_WRITE,
-	          MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1,
-	          0);
+	shim_vforks_forget();
+	make_own((uint8_t *)&shim_session, (uint8_t *)&shim_family);
+	make_own((uint8_t *)shim_reply, shim_image_end);
 }
 
 /* A new thread's stack, with its first sp on top.  Not all calls tell where it
@@ -149,6 +171,10 @@ void shim_child(struct shim_frame *frame)
 
 	if (!(flags & CLONE_VM))
 		detach(frame);
+	if (!(flags & CLONE_VM) && (flags & CLONE_FILES))
+		shim_follow_alone();
+	else if (note_of(frame)->vfork)
+		shim_vfork_child(note_of(frame)->vfork);
 	if (flags & CLONE_CLEAR_SIGHAND) {
 		shim_net_handler();
 		if (!(flags & CLONE_VM))

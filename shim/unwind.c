@@ -206,6 +206,8 @@ static void cold_unmade(uint8_t *ucontext, struct shim_frame *frame)
 {
 	struct registers *r = registers_of(ucontext);
 
+	shim_follow_undo(frame);
+	shim_vfork_stays(frame);
 	from_frame(r, frame);
 	r->rax = frame->kind == FRAME_FULL ? frame->r11 >> 48 : frame->rax;
 	if (frame->kind == FRAME_FULL) {
@@ -270,9 +272,10 @@ static void unwind_cold(uint8_t *ucontext, uint64_t rip)
 	} else if (between(rip, cold_called, cold_closed)) {
 		if (rip == (uint64_t)cold_called)
 			frame->result = r->rax;
-		if (frame->post)
-			shim_cold_post(frame);
-		cold_made(ucontext, frame);
+		if (frame->post && shim_cold_post(frame) == SHIM_CALL)
+			cold_unmade(ucontext, frame);
+		else
+			cold_made(ucontext, frame);
 	} else if (between(rip, cold_call_open, cold_called) ||
 	           between(rip, cold_saved, cold_call_open)) {
 		cold_unmade(ucontext, frame);

@@ -37,7 +37,7 @@
 set -u
 LC_ALL=C
 export LC_ALL
-ulimit -c 0
+ulimit -S -c 0 # a test may raise it again
 
 here=$(cd "$(dirname "$0")" && pwd)
 : "${GOLOAD:=$PWD/goload}" "${SAMPLES:=$PWD/out/samples}" "${CC:=cc}"

@@ -53,7 +53,8 @@
 	"    \"go_version\": \"go1.26.8\",\n" \
 	"    \"build_id\": \"cafe\",\n" \
 	"    \"pid\": 42,\n" \
-	"    \"host\": \"host\"\n" \
+	"    \"host\": \"host\",\n" \
+	"    \"followed_from\": null\n" \
 	"  },\n" \
 	"  \"exit\": {\n" \
 	"    \"status\": 0,\n" \

@@ -33,6 +33,7 @@ enum file_block_type {
 	FILE_MEMSTATS, /* struct file_memstats, then why not (text, NUL) */
 	FILE_STACKS,   /* struct file_stack, one behind the other */
 	FILE_SHOT,     /* struct file_shot, then its struct file_resident[] */
+	FILE_PARENT,   /* struct file_parent, then a path */
 };
 
 struct file_header {
@@ -74,6 +75,13 @@ struct file_program {
 	uint32_t stripped;
 	uint32_t options; /* enum session_option */
 	uint32_t net_on;
+};
+
+/* The run that this one was followed from (--follow): its process, which is the
+ * same one when it became this program.  Behind it: the path of its run file, or
+ * an empty string; NUL-terminated; padded to 8. */
+struct file_parent {
+	uint64_t pid;
 };
 
 /* The same moment on two clocks: time stamp counter and CLOCK_MONOTONIC. */

@@ -16,8 +16,10 @@
 #define TRACE_STACKS_MAX     0x20000  /* of one of two stacks, made in C */
 #define TRACE_STACK_GRAIN    64       /* copies begin at multiples of this */
 
-#define TRACE_SESSION_REPLY  0x2000
-#define TRACE_SESSION_RING   0x22000 /* offset of the ring in the session */
+/* offsets in the session */
+#define TRACE_SESSION_FAMILY 0x2000
+#define TRACE_SESSION_REPLY  0x6000
+#define TRACE_SESSION_RING   0x26000
 
 /* trace_event.flags */
 #define TRACE_FLAG_NET       1

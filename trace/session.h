@@ -2,6 +2,7 @@
  * session - the memory file that the target and the observer share.
  *
  *   offset 0             struct trace_session   the control page
+ *   SESSION_FAMILY       struct session_family  of the target's children
  *   SESSION_REPLY        struct trace_patch[], see struct session_request
  *   SESSION_RING         struct ring_slot[RING_SLOTS]
  *   SESSION_STACKS       copies of stacks, see ring.h
@@ -34,6 +35,7 @@
 
 #define SESSION_MAGIC 0x31305353455347ull /* "GSESS01" */
 #define SESSION_ENV   "GOLOAD_SESSION="   /* last string of the image's env */
+#define SESSION_FAMILY TRACE_SESSION_FAMILY
 #define SESSION_REPLY                                                          \
 	TRACE_SESSION_REPLY /* patches of a module that arrived late */
 #define SESSION_RING   TRACE_SESSION_RING
@@ -135,7 +137,40 @@ struct trace_session {
 	SESSION_LINE uint64_t stack_tail; /* by the observer */
 };
 
-_Static_assert(sizeof(struct trace_session) <= SESSION_REPLY, "control page");
+_Static_assert(sizeof(struct trace_session) <= SESSION_FAMILY, "control page");
+
+/*
+ * What the target and its children know of each other.  A forked child, which
+ * is not observed, keeps these pages of the session and no other.
+ *
+ * With --follow an execve in the family becomes one of goload's, which is told
+ * what it is for through a pipe (shim/follow.c, observer/cli/follow.c).  The
+ * pipe carries strings, each with its NUL:
+ *
+ *   SESSION_FOLLOW     to be sure
+ *   the parent's pid, and the path of its run file (may be empty)
+ *   goload's own path
+ *   goload's verb (may be empty) and its options, a string each
+ *   the path that execve was given
+ *
+ * All but the last are in `words`.
+ */
+#define SESSION_FOLLOW "goload-follow-1"
+
+struct session_family {
+	uint32_t born;      /* processes that the target and those made */
+	uint32_t followed;  /* of them: those that goload was started for */
+	uint32_t size;      /* of words; 0: without --follow */
+	uint32_t goload_at; /* in words: goload's path */
+	uint64_t device, inode; /* and the file that it must lead to */
+	uint32_t adopts; /* the target gets orphans, goload's among them: its
+	                    children are not followed */
+	uint32_t unused;
+	char words[SESSION_REPLY - SESSION_FAMILY - 40];
+};
+
+_Static_assert(sizeof(struct session_family) == SESSION_REPLY - SESSION_FAMILY,
+               "area.S");
 
 /*
  * What a stack walk must know of the Go runtime in the program (all read out of

@@ -6,6 +6,7 @@
  *   options.c  the options of each verb, their help and their parsing
  *   pages.c    a program of the build: man pages and completions
  *   run.c      goload PROGRAM, goload record
+ *   follow.c   --follow: being started for a child of a program
  *   program.c  the program's file: PATH, scripts, what execve checks
  *   report.c   goload report
  *   opened.c   a run file with its names and its ledger
@@ -28,6 +29,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* Exit status of goload's own failures, as env(1) has them. */
 enum cli_exit {
@@ -47,6 +49,9 @@ void cli_fail(int status, const char *object, int error, const char *format,
 void cli_complain_of(const char *source);
 /* From now on they go there: --log-file. */
 void cli_say_to(int fd);
+/* What ends the process calls this first; it may not return. */
+void cli_before_end(void (*act)(void));
+void cli_end(int status) __attribute__((noreturn));
 /* The same with "Try 'goload help VERB'." behind; status 125. */
 void cli_misused(const char *verb, const char *object, const char *what)
 	__attribute__((noreturn));
@@ -86,6 +91,7 @@ struct cli_options {
 	bool redact;        /* --redact */
 	bool bytes;         /* --bytes */
 	bool faithful;      /* --faithful */
+	bool follow;        /* --follow */
 	int color;          /* --color: enum cli_color */
 	bool no_pager;      /* --no-pager */
 	const char *why;    /* --why */
@@ -129,17 +135,39 @@ void cli_parse_environment(enum cli_verb verb, struct cli_options *options);
 /* The environment without what is meant for goload. */
 char **cli_program_environment(void);
 
-/* program.c: the file to execute for argv, or the end of this process. */
+/* follow.c: what goload is told when it is started instead of a program by the
+ * family of one that it runs (trace/session.h). */
+struct cli_followed {
+	const char *path; /* what execve was given */
+	pid_t parent;
+	const char *parent_run, *goload;
+	char **words; /* verb and options */
+	int count;
+};
+/* Was it? */
+bool cli_followed(struct cli_followed *followed);
+/* From now on whatever ends goload runs the program without it. */
+void cli_step_aside(const struct cli_followed *followed, char **argv);
+/* What such a goload is told of this one: strings, `size` bytes of them, with
+ * goload's own path at `goload_at`. */
+char *cli_follow_words(enum cli_verb verb, const struct cli_options *options,
+                       const char *run, const struct cli_followed *followed,
+                       size_t *size, size_t *goload_at);
+
+/* program.c: the file to execute for argv, or the end of this process; `path`
+ * is what execve gets, NULL: argv[0], looked up as a shell does. */
 struct cli_program {
 	const char *path; /* what execve is given: of a script its own */
 	const char *exe;  /* the file: of a script the interpreter's */
 	char **argv;      /* of a script with its interpreter before it */
 	int fd;
 };
-struct cli_program cli_open(char **argv);
+struct cli_program cli_open(const char *path, char **argv);
 
 /* the verbs */
-int cli_run(const struct cli_options *options, bool summary);
+/* `followed` is NULL when a user started it. */
+int cli_run(enum cli_verb verb, const struct cli_options *options,
+            const struct cli_followed *followed);
 int cli_report(const struct cli_options *options);
 int cli_compare(const struct cli_options *options);
 int cli_inspect(const struct cli_options *options);

@@ -12,6 +12,7 @@
 static int said_to = STDERR_FILENO;
 
 static const char *read_from;
+static void (*before_end)(void);
 
 void cli_complain_of(const char *source)
 {
@@ -28,6 +29,18 @@ void cli_make_plain(char *text)
 	for (; *text; text++)
 		if ((unsigned char)*text < ' ' || *text == 0x7f)
 			*text = '?';
+}
+
+void cli_before_end(void (*act)(void))
+{
+	before_end = act;
+}
+
+void cli_end(int status)
+{
+	if (before_end)
+		before_end();
+	exit(status);
 }
 
 static void complain(const char *object, int error, const char *format,
@@ -70,7 +83,7 @@ void cli_fail(int status, const char *object, int error, const char *format,
 	va_start(list, format);
 	complain(object, error, format, list, "");
 	va_end(list);
-	exit(status);
+	cli_end(status);
 }
 
 static void complain_with(const char *hint, const char *object,
@@ -90,5 +103,5 @@ void cli_misused(const char *verb, const char *object, const char *what)
 	snprintf(hint, sizeof(hint), "Try 'goload help%s%s'.\n",
 	         *verb ? " " : "", verb);
 	complain_with(hint, object, "%s", what);
-	exit(CLI_FAILED);
+	cli_end(CLI_FAILED);
 }

@@ -24,6 +24,20 @@ static enum cli_verb verb_of(int argc, char **argv)
 	return verb == CLI_VERBS ? CLI_RUN : verb;
 }
 
+/* As the goload that runs the parent was told to. */
+static int follow(const struct cli_followed *followed, char **argv)
+{
+	enum cli_verb verb =
+		**followed->words ? cli_verb_of(*followed->words) : CLI_RUN;
+	struct cli_options options = { 0 };
+
+	cli_step_aside(followed, argv);
+	cli_say_to(-1); /* the program's output is read by somebody */
+	cli_parse(verb, false, followed->count, followed->words, &options);
+	options.operand = argv;
+	return cli_run(verb, &options, followed);
+}
+
 static int act(enum cli_verb verb, int argc, char **argv)
 {
 	struct cli_options options = { 0 };
@@ -50,7 +64,7 @@ static int act(enum cli_verb verb, int argc, char **argv)
 	case CLI_EXPORT:
 		return cli_export(&options);
 	default:
-		return cli_run(&options, verb == CLI_RUN);
+		return cli_run(verb, &options, NULL);
 	}
 }
 
@@ -70,8 +84,11 @@ static void hold_standard_places(void)
 int main(int argc, char **argv)
 {
 	enum cli_verb verb = verb_of(argc, argv);
+	struct cli_followed followed;
 
 	hold_standard_places();
+	if (cli_followed(&followed))
+		return follow(&followed, argv);
 	return verb == CLI_RUN ? act(verb, argc, argv)
 	                       : act(verb, argc - 1, argv + 1);
 }

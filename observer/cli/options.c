@@ -92,6 +92,13 @@ const struct cli_option_row cli_options[] = {
 	  "Where a segment cannot be mapped, that is death by SIGSEGV, without a "
 	  "word. Otherwise goload says which program header is at fault and exits "
 	  "with 126." },
+	{ NULL, "--follow", NULL, INTO(follow), RUNNING,
+	  "observe the programs that its children become, too, each in a run of "
+	  "its own",
+	  "The run files of children have %p behind the name if it has none, and "
+	  "a number where that exists already. A program that goload cannot load "
+	  "runs without it: it and children that never call execve are counted "
+	  "as not observed." },
 	{ NULL, "--at", "TIME", INTO(at), IN(CLI_MAP),
 	  "the moment: 12.5ms, 1.2s or a number of ns after the run began, "
 	  "start, peak (of VmSize), or end, the default",

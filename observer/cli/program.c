@@ -35,7 +35,7 @@ static const char *look_up(const char *name)
 
 		snprintf(path, sizeof(path), "%.*s%s%s", (int)size, list,
 		         size ? "/" : "", name);
-		if (faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == 0) {
+		if (record_may_run(path)) {
 			struct stat st;
 
 			if (stat(path, &st) == 0 && S_ISREG(st.st_mode))
@@ -98,7 +98,7 @@ static int open_checked(const char *path, const char **what)
 		return fail_with(errno, what, "cannot be found");
 	if (!S_ISREG(st.st_mode))
 		return fail_with(EACCES, what, kind_of(st.st_mode));
-	if (faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) < 0)
+	if (!record_may_run(path))
 		return fail_with(errno, what, "cannot be executed");
 	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
@@ -212,15 +212,19 @@ static void follow(struct cli_program *program, char line[LINE])
 		         "interpreter %.200s %s", name, what);
 }
 
-struct cli_program cli_open(char **argv)
+static const char *named_by(const char *word)
 {
-	const char *path = strchr(argv[0], '/') ? argv[0] : look_up(argv[0]);
-	struct cli_program program = { .path = path,
-		                       .exe = path,
-		                       .argv = argv };
+	return strchr(word, '/') ? word : look_up(word);
+}
+
+struct cli_program cli_open(const char *path, char **argv)
+{
+	struct cli_program program = { .argv = argv };
 	const char *what;
 	char line[LINE];
 
+	path = path ? path : named_by(argv[0]);
+	program.path = program.exe = path;
 	program.fd = open_checked(path, &what);
 	if (program.fd < 0)
 		cli_fail(program.fd == -ENOENT || program.fd == -ENOTDIR

@@ -23,11 +23,12 @@
 
 /* What the callbacks need to know, in the observer. */
 struct story {
-	const char *path;   /* the program */
-	const char *output; /* the run file, or NULL */
+	const char *path; /* the program */
+	char *output;     /* the run file, or NULL */
 	const struct cli_options *options;
 	bool summary;
-	int log_fd; /* where goload speaks */
+	bool is_child; /* whose standard error is somebody's */
+	int log_fd;    /* where goload speaks */
 };
 
 static const char *base_name(const char *path)
@@ -103,7 +104,7 @@ static void make_parents(const char *path)
 	free(part);
 }
 
-static int open_new(const char *path, int flags)
+static int try_open(const char *path, int flags)
 {
 	int fd = open(path, flags | O_CREAT | O_CLOEXEC, 0666);
 
@@ -111,11 +112,51 @@ static int open_new(const char *path, int flags)
 		make_parents(path);
 		fd = open(path, flags | O_CREAT | O_CLOEXEC, 0666);
 	}
+	return fd;
+}
+
+static int open_new(const char *path, int flags)
+{
+	int fd = try_open(path, flags);
+
 	if (fd < 0 && errno == EEXIST)
 		cli_fail(CLI_FAILED, path, 0,
 		         "exists already: remove it, or choose another name");
 	if (fd < 0)
 		cli_fail(CLI_FAILED, path, errno, "cannot be written");
+	return fd;
+}
+
+static bool tells_pids(const char *pattern)
+{
+	while ((pattern = strchr(pattern, '%'))) {
+		if (pattern[1] == 'p')
+			return true;
+		pattern += pattern[1] ? 2 : 1;
+	}
+	return false;
+}
+
+/* The run file of a child, or of what a process became: nobody could choose
+ * another name. */
+static int open_followed(char **path, const char *pattern, const char *program)
+{
+	char *name, *at;
+	int fd;
+
+	if (asprintf(&name, "%s%s", pattern, tells_pids(pattern) ? "" : ".%p") <
+	    0)
+		cli_fail(CLI_FAILED, pattern, ENOMEM, "cannot be written");
+	*path = expand_name("-o", name, program);
+	free(name);
+	at = *path + strlen(*path);
+	fd = try_open(*path, O_RDWR | O_EXCL);
+	for (int n = 2; fd < 0 && errno == EEXIST; n++) {
+		snprintf(at, (size_t)(*path + NAME_ROOM - at), ".%d", n);
+		fd = try_open(*path, O_RDWR | O_EXCL);
+	}
+	if (fd < 0)
+		cli_fail(CLI_FAILED, *path, errno, "cannot be written");
 	return fd;
 }
 
@@ -188,7 +229,7 @@ static void finish(void *context, const void *run, size_t size, int error)
 		return;
 	if (story->summary)
 		print_summary(story, run, size);
-	else
+	else if (!story->is_child)
 		say_next(story->output);
 }
 
@@ -225,6 +266,8 @@ static void ask_for_names(void)
 	const char *old = getenv("GODEBUG");
 	char *text = NULL;
 
+	if (old && strstr(old, asked))
+		return;
 	if (asprintf(&text, "%s%s%s", old ? old : "", old ? "," : "", asked) <
 	    0)
 		cli_fail(CLI_FAILED, NULL, ENOMEM, "cannot ask for names");
@@ -264,9 +307,20 @@ static uint32_t session_options(const struct cli_options *options)
 	return session;
 }
 
-int cli_run(const struct cli_options *options, bool summary)
+/* The program's own environment: as it is where the program is not the first.
+ */
+static char **environment_for(const struct cli_followed *followed)
 {
-	struct story story = { .options = options, .summary = summary };
+	return followed ? environ : cli_program_environment();
+}
+
+int cli_run(enum cli_verb verb, const struct cli_options *options,
+            const struct cli_followed *followed)
+{
+	bool summary = verb == CLI_RUN;
+	struct story story = { .options = options,
+		               .summary = summary,
+		               .is_child = followed != NULL };
 	struct record_options record = {
 		.output_fd = -1,
 		.options = session_options(options),
@@ -280,21 +334,34 @@ int cli_run(const struct cli_options *options, bool summary)
 	if (!summary && !options->output)
 		cli_misused("record", NULL, "no -o FILE given");
 	story.log_fd = record.log_fd = open_log(options, options->operand[0]);
-	program = cli_open(options->operand);
+	program = cli_open(followed ? followed->path : NULL, options->operand);
 	story.path = record.path = program.path;
 	record.exe = program.exe;
 	record.program_fd = program.fd;
 	record.argv = program.argv;
-	if (options->output) {
+	if (options->output && followed) {
+		record.output_fd = open_followed(&story.output, options->output,
+		                                 record.path);
+	} else if (options->output) {
 		story.output = expand_name("-o", options->output, record.path);
 		record.output_fd = open_new(story.output, O_RDWR | O_EXCL);
 	}
+	if (followed) {
+		record.silent = !summary && !options->log;
+		record.parent = followed->parent;
+		record.parent_run = followed->parent_run;
+	}
+	if (options->follow) {
+		record.words =
+			cli_follow_words(verb, options, story.output, followed,
+		                         &record.words_size, &record.goload_at);
+	}
 	if (options->names == CLI_NAMES_ALL)
 		ask_for_names();
-	record.envp = cli_program_environment();
+	record.envp = environment_for(followed);
 	record_start(&record, &failure);
 	say_failure(&story, &failure);
-	if (failure.killed && options->faithful)
+	if (failure.killed && options->faithful && !followed)
 		die_as_killed();
-	return failure.code;
+	cli_end(failure.code);
 }

@@ -88,6 +88,8 @@ struct ledger_run {
 	struct ledger_sites *sites;
 	size_t sites_count;
 	const struct file_end *end; /* NULL: the run was cut short */
+	const struct file_parent *parent; /* NULL: it was not followed */
+	const char *parent_run; /* the path of its run file, or NULL */
 	struct file_clock first, last;
 	uint64_t page_size;
 	int torn;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/shm.h>
 
 void *vector_add(struct vector *vector, size_t size)
 {
@@ -39,6 +40,7 @@ enum call_shape call_shape(const struct trace_event *event)
 	case SYS_mmap:
 		return replaces(event->args[3]) ? CALL_BOTH : CALL_MAPS;
 	case SYS_shmat:
+		return event->args[2] & SHM_REMAP ? CALL_BOTH : CALL_MAPS;
 	case SYS_io_setup:
 	case SYS_map_shadow_stack:
 		return CALL_MAPS;
@@ -130,6 +132,19 @@ static void read_program(struct reading *reading, const uint8_t *payload,
 	run->go_version = filled(next_string(&at, end));
 	run->build_id = filled(next_string(&at, end));
 	run->host = filled(next_string(&at, end));
+}
+
+static void read_parent(struct ledger_run *run, const uint8_t *payload,
+                        uint64_t size)
+{
+	const struct file_parent *parent = (const void *)payload;
+	const char *at = (const char *)(parent + 1);
+
+	if (size < sizeof(*parent))
+		return;
+	run->parent = parent;
+	run->parent_run =
+		filled(next_string(&at, (const char *)payload + size));
 }
 
 static void read_clock(struct ledger_run *run, const uint8_t *payload,
@@ -376,6 +391,9 @@ static void read_block(struct reading *reading, const struct file_block *block,
 	switch (block->type) {
 	case FILE_PROGRAM:
 		read_program(reading, payload, block->size);
+		break;
+	case FILE_PARENT:
+		read_parent(run, payload, block->size);
 		break;
 	case FILE_CLOCK:
 		read_clock(run, payload, block->size);

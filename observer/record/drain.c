@@ -9,6 +9,7 @@
 #include <stdlib.h>
 
 #define PREPARED_AHEAD 1024 /* slots: more than a program's start needs */
+#define PREPARED_FIRST 128
 
 enum taken { TAKEN, NOT_YET, SKIPPED };
 
@@ -36,8 +37,6 @@ static void count(struct drain *drain, const struct trace_event *event)
 		drain->abandoned++;
 	else if (event->call < TRACE_FACT)
 		drain->events++;
-	else if (event->call == TRACE_CHILD)
-		drain->children++;
 }
 
 /* How many laps `position` is ahead of the one that holds its slot. */
@@ -124,10 +123,16 @@ static size_t drain_late(struct drain *drain, struct output *out)
  */
 void drain_prepare(struct drain *drain)
 {
-	uint64_t until =
-		__atomic_load_n(&drain->session->head, __ATOMIC_RELAXED) +
-		PREPARED_AHEAD;
+	uint64_t head =
+		__atomic_load_n(&drain->session->head, __ATOMIC_RELAXED);
+	uint64_t until = head + PREPARED_AHEAD;
+	uint64_t twice = 2 * (drain->prepared > head ? drain->prepared : head);
 
+	/* new pages take time, and the program waits for the first ones */
+	if (twice < PREPARED_FIRST)
+		twice = PREPARED_FIRST;
+	if (until > twice)
+		until = twice;
 	if (until > RING_SLOTS)
 		until = RING_SLOTS;
 	for (; drain->prepared < until; drain->prepared++) {

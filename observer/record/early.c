@@ -10,9 +10,12 @@
 #include "observer/record/internal.h"
 
 #include <limits.h>
+#include <linux/futex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #define ENTRIES 65536 /* of PT_DYNAMIC, at most: a program has some forty */
 
@@ -129,6 +132,15 @@ static void *work(void *argument)
 
 /* ---- for the observer ---------------------------------------------------- */
 
+/* Threads that wait for each other cannot do without, and libc ends a process
+ * that tries. */
+static bool has_futex(void)
+{
+	static uint32_t word;
+
+	return syscall(SYS_futex, &word, FUTEX_WAKE, 0, NULL, NULL, 0) >= 0;
+}
+
 void early_start(struct early *early, const struct symbol_bytes *program,
                  const struct symbol_bytes *interp, const char *interp_path)
 {
@@ -147,7 +159,7 @@ void early_start(struct early *early, const struct symbol_bytes *program,
 		*end = '\0';
 		list(early);
 	}
-	if (pthread_create(&thread, NULL, work, early) == 0)
+	if (has_futex() && pthread_create(&thread, NULL, work, early) == 0)
 		return;
 	early->count = 1;
 	work(early);

@@ -189,7 +189,7 @@ struct drain {
 	uint64_t next;     /* the first position never looked at */
 	struct late *late;
 	size_t late_count, late_room;
-	uint64_t events, abandoned, children;
+	uint64_t events, abandoned;
 };
 
 void drain_prepare(struct drain *drain);
@@ -278,6 +278,11 @@ void arrive_answer(struct arrivals *arrivals, const struct proc *proc,
 bool record_send(int socket, int fd);
 int record_receive(int socket);
 
+static inline struct session_family *record_family(struct trace_session *session)
+{
+	return (void *)((uint8_t *)session + SESSION_FAMILY);
+}
+
 uint64_t record_clock(void); /* time stamp counter */
 void record_fail(struct record_failure *failure, int code, int error,
                  const char *format, ...) __attribute__((format(printf, 4, 5)));
@@ -298,5 +303,7 @@ void observe(struct observer *observer) __attribute__((noreturn));
 
 /* Rings the bell that goload and the target wait on. */
 void observe_tell(struct trace_session *session);
+/* Until a bell has rung since it was `seen`, or `ns` are over. */
+void observe_wait(const uint32_t *bell, uint32_t seen, uint64_t ns);
 
 #endif

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -20,12 +21,15 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define FILE_SPACE  (64ull << 20) /* the session, and a run in memory */
 #define STACK_SPACE (1ull << 20)
+#define END_OF_FDS  (-2)
+#define SLICE_NS    10000000ull /* of waiting for the plan */
 
 #ifndef MFD_EXEC
 #define MFD_EXEC 0x10u /* Linux 6.3 */
@@ -57,18 +61,35 @@ static bool write_all(int fd, const uint8_t *bytes, size_t size)
 	return true;
 }
 
-/* The image as an executable file: a memory file, or where those may not be
- * executed (vm.memfd_noexec) the installed copy. */
-static int open_image(void)
+static bool may_be_executed(int fd)
 {
-	int fd = memory_file("goload", true);
+	struct stat st;
 
-	if (fd >= 0 && write_all(fd, record_image, record_image_size) &&
-	    faccessat(fd, "", X_OK, AT_EMPTY_PATH) == 0)
+	return fstat(fd, &st) == 0 && (st.st_mode & S_IXUSR);
+}
+
+/* The image as an executable file: a memory file, or where those may not be
+ * executed (vm.memfd_noexec) or made, the installed copy. */
+static int open_image(struct record_failure *failure)
+{
+	int fd = memory_file("goload", true), installed;
+
+	if (fd < 0)
+		record_fail(failure, 125, errno, "cannot make its image: %s",
+		            errno == EACCES ? "vm.memfd_noexec"
+		                            : "memfd_create");
+	else if (!write_all(fd, record_image, record_image_size))
+		record_fail(failure, 125, errno,
+		            "cannot make its image: write");
+	else if (!may_be_executed(fd))
+		record_fail(failure, 125, EACCES,
+		            "cannot make its image: vm.memfd_noexec");
+	else
 		return fd;
+	installed = open(GOLOAD_IMAGE, O_RDONLY | O_CLOEXEC);
 	if (fd >= 0)
 		close(fd);
-	return open(GOLOAD_IMAGE, O_RDONLY | O_CLOEXEC);
+	return installed;
 }
 
 static bool limit_is_below(int resource, uint64_t bytes)
@@ -112,24 +133,27 @@ static bool limits_allow(struct record_failure *failure)
 	return false;
 }
 
-static bool make_session(struct observer *observer, int *socket_fd)
+/* NULL, or the call that failed. */
+static const char *make_session(struct observer *observer, int *socket_fd)
 {
 	int pair[2];
 	void *at;
 
 	observer->session_fd = memory_file("goload-session", false);
-	if (observer->session_fd < 0 ||
-	    ftruncate(observer->session_fd, SESSION_SHARED) < 0)
-		return false;
+	if (observer->session_fd < 0)
+		return "memfd_create";
+	if (ftruncate(observer->session_fd, SESSION_SHARED) < 0)
+		return "ftruncate";
 	at = mmap(NULL, SESSION_SHARED, PROT_READ | PROT_WRITE, MAP_SHARED,
 	          observer->session_fd, 0);
-	if (at == MAP_FAILED ||
-	    socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, pair) < 0)
-		return false;
+	if (at == MAP_FAILED)
+		return "mmap";
+	if (socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, pair) < 0)
+		return "socketpair";
 	observer->session = at;
 	observer->socket_fd = pair[0];
 	*socket_fd = pair[1];
-	return true;
+	return NULL;
 }
 
 static void prepare_session(struct trace_session *session,
@@ -142,7 +166,37 @@ static void prepare_session(struct trace_session *session,
 	session->magic = SESSION_MAGIC;
 }
 
-/* 0, or why there is none; its id is in session->alive, from its first moment. */
+/* Do orphans come to this process?  Then with SIGCHLD (kernel reparent_leader).
+ */
+static bool takes_orphans(void)
+{
+	int takes = 0;
+
+	prctl(PR_GET_CHILD_SUBREAPER, &takes);
+	return takes || getpid() == 1;
+}
+
+static bool prepare_family(struct session_family *family,
+                           const struct record_options *options)
+{
+	struct stat st;
+
+	if (!options->words_size)
+		return true;
+	if (options->words_size > sizeof(family->words) ||
+	    stat(options->words + options->goload_at, &st) < 0)
+		return false;
+	memcpy(family->words, options->words, options->words_size);
+	family->size = (uint32_t)options->words_size;
+	family->goload_at = (uint32_t)options->goload_at;
+	family->device = st.st_dev;
+	family->inode = st.st_ino;
+	family->adopts = takes_orphans();
+	return true;
+}
+
+/* 0, or why there is none; its id is in session->alive, from its first moment.
+ */
 static int clone_observer(struct observer *observer)
 {
 	long pid = syscall(SYS_clone, CLONE_PARENT_SETTID, NULL,
@@ -153,34 +207,43 @@ static int clone_observer(struct observer *observer)
 	return pid < 0 ? errno : 0;
 }
 
+/* Has the program inherited children, or the news of one? */
+static bool has_children(void)
+{
+	siginfo_t info;
+	sigset_t pending;
+
+	return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) ==
+	               0 ||
+	       (sigpending(&pending) == 0 && sigismember(&pending, SIGCHLD));
+}
+
 /*
- * The same, but of a process that then ends: nobody here has a child.  Whose
- * parent ignores SIGCHLD is not waited for (kernel do_notify_parent), and so
- * does not count in the program's RUSAGE_CHILDREN.
+ * The same, but of a process that then ends, before this one goes on
+ * (CLONE_VFORK): nobody here has a child.  Whose parent ignores SIGCHLD is not
+ * waited for (kernel do_notify_parent), and so does not count in the program's
+ * RUSAGE_CHILDREN.  Where the program has children of its own they would be
+ * lost to its waits with that: then it counts.
  */
 static bool clone_orphan(struct observer *observer)
 {
 	const struct sigaction ignore = { .sa_handler = SIG_IGN };
+	bool ignored = !has_children();
 	struct sigaction before;
 	long pid;
 
-	sigaction(SIGCHLD, &ignore, &before);
-	pid = syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, 0);
+	if (ignored)
+		sigaction(SIGCHLD, &ignore, &before);
+	pid = syscall(SYS_clone, CLONE_VFORK | (ignored ? SIGCHLD : 0), NULL,
+	              NULL, NULL, 0);
 	if (pid == 0)
 		_exit(clone_observer(observer));
-	while (pid > 0 && waitpid((pid_t)pid, NULL, 0) < 0 && errno == EINTR)
+	while (pid > 0 && waitpid((pid_t)pid, NULL, __WALL) < 0 &&
+	       errno == EINTR)
 		;
-	sigaction(SIGCHLD, &before, NULL);
+	if (ignored)
+		sigaction(SIGCHLD, &before, NULL);
 	return observer->session->alive != 0;
-}
-
-/* Do orphans come to this process?  Then with SIGCHLD (kernel reparent_leader). */
-static bool takes_orphans(void)
-{
-	int takes = 0;
-
-	prctl(PR_GET_CHILD_SUBREAPER, &takes);
-	return takes || getpid() == 1;
 }
 
 /*
@@ -191,37 +254,36 @@ static bool takes_orphans(void)
 static int spawn_observer(struct observer *observer)
 {
 	observer->target = getpid();
-	observer->target_fd =
-		(int)syscall(SYS_pidfd_open, observer->target, 0);
+	if (observer->target < 0)
+		return EPERM;
+	observer->target_fd = (int)syscall(SYS_pidfd_open, observer->target, 0);
 	if (observer->target_fd >= 0 && !takes_orphans() &&
 	    clone_orphan(observer))
 		return 0;
 	return clone_observer(observer);
 }
 
-static bool observer_died(const struct trace_session *session)
+/* `watch`: its pidfd, for it may die before it has made its promise; -1: there
+ * is no such call. */
+static bool observer_died(const struct trace_session *session, int watch)
 {
-	return __atomic_load_n(&session->alive, __ATOMIC_ACQUIRE) &
-	       FUTEX_OWNER_DIED;
+	uint32_t alive = __atomic_load_n(&session->alive, __ATOMIC_ACQUIRE);
+	struct pollfd p = { .fd = watch, .events = POLLIN };
+
+	if (alive & FUTEX_OWNER_DIED)
+		return true;
+	return watch < 0 ? kill((pid_t)alive, 0) && errno == ESRCH
+	                 : poll(&p, 1, 0) > 0;
 }
 
-static void wait_for_bell(struct trace_session *session, uint32_t seen)
-{
-	const struct timespec slice = { .tv_nsec = 10000000 };
-
-	syscall(SYS_futex, &session->target_bell, FUTEX_WAIT, seen, &slice,
-	        NULL, 0);
-}
-
-/* Waits for the plan; false when the observer refused the program or died. */
-static bool wait_for_plan(struct trace_session *session,
-                          struct record_failure *failure)
+static bool plan_came(struct trace_session *session, int watch,
+                      struct record_failure *failure)
 {
 	for (;;) {
 		uint32_t bell = __atomic_load_n(&session->target_bell,
 		                                __ATOMIC_ACQUIRE);
 		/* first: what refuses says so, and then it is gone */
-		bool dead = observer_died(session);
+		bool dead = observer_died(session, watch);
 		uint32_t state =
 			__atomic_load_n(&session->state, __ATOMIC_ACQUIRE);
 
@@ -238,8 +300,21 @@ static bool wait_for_plan(struct trace_session *session,
 			record_fail(failure, 125, 0, "the observer died");
 			return false;
 		}
-		wait_for_bell(session, bell);
+		observe_wait(&session->target_bell, bell, SLICE_NS);
 	}
+}
+
+/* Waits for the plan; false when the observer refused the program or died. */
+static bool wait_for_plan(struct trace_session *session,
+                          struct record_failure *failure)
+{
+	int watch = (int)syscall(SYS_pidfd_open,
+	                         session->alive & FUTEX_TID_MASK, 0);
+	bool came = plan_came(session, watch, failure);
+
+	if (watch >= 0)
+		close(watch);
+	return came;
 }
 
 /* The environment with the session's name behind it; the image takes it off. */
@@ -261,9 +336,30 @@ static char **session_environment(char **envp, int session_fd)
 	return with;
 }
 
+/* The interpreter's file that was planned. */
+static bool take_interp(struct trace_session *session, int socket_fd,
+                        struct record_failure *failure)
+{
+	if (session->interp_fd < 0)
+		return true;
+	session->interp_fd = record_receive(socket_fd);
+	if (session->interp_fd >= 0)
+		return true;
+	record_fail(failure, 125, errno,
+	            "cannot take its interpreter: recvmsg");
+	return false;
+}
+
 #ifndef AT_EXECVE_CHECK
 #define AT_EXECVE_CHECK 0x10000 /* Linux 6.14 */
 #endif
+
+/* Some sandboxes forbid the newer call that faccessat() makes. */
+bool record_may_run(const char *path)
+{
+	return faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == 0 ||
+	       (errno == EPERM && access(path, X_OK) == 0);
+}
 
 int record_may_exec(int fd)
 {
@@ -275,10 +371,12 @@ int record_may_exec(int fd)
 	return result < 0 && (errno == ETXTBSY || errno == EACCES) ? errno : 0;
 }
 
-static void keep_open(int fd)
+static bool keep_over_exec(const int *fds, bool keep)
 {
-	if (fd >= 0)
-		fcntl(fd, F_SETFD, 0);
+	for (; *fds != END_OF_FDS; fds++)
+		if (*fds >= 0 && fcntl(*fds, F_SETFD, keep ? 0 : FD_CLOEXEC))
+			return false;
+	return true;
 }
 
 /* Becomes the program; returns only when the kernel refuses. */
@@ -287,18 +385,22 @@ static void become(const struct record_options *options, int session_fd,
                    struct record_failure *failure)
 {
 	char **envp = session_environment(options->envp, session_fd);
+	const int fds[] = { session_fd, socket_fd, options->program_fd,
+		            interp_fd, END_OF_FDS };
 
 	if (!envp) {
 		record_fail(failure, 125, ENOMEM, "cannot be started");
 		return;
 	}
-	keep_open(session_fd);
-	keep_open(socket_fd);
-	keep_open(options->program_fd);
-	keep_open(interp_fd);
-	syscall(SYS_execveat, image_fd, "", options->argv, envp, AT_EMPTY_PATH);
-	record_fail(failure, errno == E2BIG ? 126 : 125, errno,
-	            "cannot be started");
+	if (!keep_over_exec(fds, true)) {
+		record_fail(failure, 125, errno, "cannot be started: fcntl");
+	} else {
+		syscall(SYS_execveat, image_fd, "", options->argv, envp,
+		        AT_EMPTY_PATH);
+		record_fail(failure, errno == E2BIG ? 126 : 125, errno,
+		            "cannot be started: execveat");
+	}
+	keep_over_exec(fds, false);
 	free(envp);
 }
 
@@ -307,28 +409,39 @@ void record_start(const struct record_options *options,
 {
 	struct observer observer = { .options = options };
 	int socket_fd = -1, image_fd;
+	const char *failed;
 	int error;
 
 	if (!limits_allow(failure))
 		return;
-	image_fd = open_image();
-	if (image_fd < 0 || !make_session(&observer, &socket_fd)) {
-		record_fail(failure, 125, errno, "cannot make a session");
+	image_fd = open_image(failure);
+	if (image_fd < 0)
+		return;
+	failed = make_session(&observer, &socket_fd);
+	if (failed) {
+		record_fail(failure, 125, errno, "cannot make a session: %s",
+		            failed);
 		return;
 	}
 	prepare_session(observer.session, options, socket_fd);
+	if (!prepare_family(record_family(observer.session), options)) {
+		record_fail(failure, 125, ENAMETOOLONG,
+		            "its children cannot be followed");
+		return;
+	}
 	error = spawn_observer(&observer);
 	if (error) {
-		record_fail(failure, 125, error, "cannot start the observer");
+		record_fail(failure, 125, error,
+		            "cannot start the observer: %s",
+		            observer.target < 0 ? "getpid" : "clone");
 		return;
 	}
 	close(observer.socket_fd);
 	close(observer.target_fd);
 	if (!wait_for_plan(observer.session, failure))
 		return;
-	if (observer.session->interp_fd >= 0)
-		observer.session->interp_fd = record_receive(socket_fd);
-	become(options, observer.session_fd, socket_fd,
-	       observer.session->interp_fd, image_fd, failure);
+	if (take_interp(observer.session, socket_fd, failure))
+		become(options, observer.session_fd, socket_fd,
+		       observer.session->interp_fd, image_fd, failure);
 	kill((pid_t)(observer.session->alive & FUTEX_TID_MASK), SIGKILL);
 }

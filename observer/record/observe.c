@@ -67,6 +67,15 @@ void observe_tell(struct trace_session *session)
 	        NULL, 0);
 }
 
+void observe_wait(const uint32_t *word, uint32_t seen, uint64_t ns)
+{
+	const struct timespec t = { .tv_nsec = (long)ns };
+
+	if (syscall(SYS_futex, word, FUTEX_WAIT, seen, &t, NULL, 0) &&
+	    (errno == EPERM || errno == ENOSYS))
+		nanosleep(&t, NULL);
+}
+
 static void set_state(struct trace_session *session, enum session_state state)
 {
 	__atomic_store_n(&session->state, state, __ATOMIC_SEQ_CST);
@@ -128,7 +137,8 @@ static void keep_only(int *fds, size_t count)
 
 static void detach(const struct observer *observer)
 {
-	int fds[] = { STDERR_FILENO, observer->session_fd, observer->socket_fd,
+	int fds[] = { observer->options->silent ? -1 : STDERR_FILENO,
+		      observer->session_fd, observer->socket_fd,
 		      observer->options->program_fd,
 		      observer->options->output_fd,
 		      observer->options->log_fd, observer->target_fd };
@@ -211,6 +221,17 @@ static const struct module *program_module(const struct life *life)
 	return &life->plan.module[PATCH_PROGRAM];
 }
 
+static void write_parent(struct life *life)
+{
+	const struct record_options *options = life->options;
+	const struct file_parent parent = { .pid = (uint64_t)options->parent };
+
+	if (options->parent_run)
+		output_block(&life->out, FILE_PARENT, &parent, sizeof(parent),
+		             options->parent_run,
+		             strlen(options->parent_run) + 1);
+}
+
 static void write_program(struct life *life, pid_t pid)
 {
 	const struct record_options *options = life->options;
@@ -241,6 +262,7 @@ static void write_program(struct life *life, pid_t pid)
 	output_block(&life->out, FILE_PROGRAM, &program, sizeof(program), text,
 	             at);
 	free(text);
+	write_parent(life);
 }
 
 static void write_clock(struct life *life)
@@ -285,6 +307,14 @@ static void write_sites(struct life *life)
 	}
 }
 
+static uint64_t not_observed(const struct session_family *family)
+{
+	uint32_t born = __atomic_load_n(&family->born, __ATOMIC_ACQUIRE);
+	uint32_t followed = __atomic_load_n(&family->followed, __ATOMIC_ACQUIRE);
+
+	return born > followed ? born - followed : 0;
+}
+
 static void write_end(struct life *life)
 {
 	const struct file_end end = {
@@ -295,7 +325,7 @@ static void write_end(struct life *life)
 		.lost = life->session->lost,
 		.abandoned = life->drain.abandoned,
 		.net_hits = life->session->net_hits,
-		.children = life->drain.children,
+		.children = not_observed(record_family(life->session)),
 		.last_look = life->last_look,
 	};
 
@@ -343,15 +373,6 @@ static bool target_died(const struct life *life)
 	return poll(&p, 1, 0) > 0;
 }
 
-static void sleep_on_bell(struct trace_session *session, uint32_t seen,
-                          uint64_t ns)
-{
-	const struct timespec t = { .tv_nsec = (long)ns };
-
-	syscall(SYS_futex, &session->observer_bell, FUTEX_WAIT, seen, &t, NULL,
-	        0);
-}
-
 static uint32_t bell(const struct trace_session *session)
 {
 	return __atomic_load_n(&session->observer_bell, __ATOMIC_ACQUIRE);
@@ -381,7 +402,7 @@ static bool wait_for_boot(struct life *life)
 		}
 		if (target_died(life))
 			return false;
-		sleep_on_bell(life->session, seen, NAP_NS);
+		observe_wait(&life->session->observer_bell, seen, NAP_NS);
 	}
 }
 
@@ -610,8 +631,10 @@ static bool step(struct life *life, size_t taken)
 		ask_exit(life);
 		return true;
 	}
-	sample(life, taken != 0);
-	shot(life);
+	if (!life->exec_pending) { /* nothing is newer than the last look */
+		sample(life, taken != 0);
+		shot(life);
+	}
 	return false;
 }
 
@@ -629,7 +652,7 @@ static void watch(struct life *life)
 			nap = BUSY_NAP_NS;
 		else if (life->sample_gap < NAP_NS)
 			nap = life->sample_gap;
-		sleep_on_bell(life->session, seen, nap);
+		observe_wait(&life->session->observer_bell, seen, nap);
 	}
 }
 
@@ -678,14 +701,22 @@ void observe(struct observer *observer)
 	if (!plan_program(&options, &life.plan, &failure))
 		refuse(observer->session, &failure);
 	if (!output_open(&life.out, options.output_fd) ||
-	    !stacks_open(&life.stacks, observer->session) ||
-	    !write_plan(&life, observer->session_fd)) {
-		record_fail(&failure, 125, errno, "cannot write the plan");
+	    !stacks_open(&life.stacks, observer->session)) {
+		record_fail(&failure, 125, ENOMEM, "cannot be observed");
+		refuse(observer->session, &failure);
+	}
+	if (!write_plan(&life, observer->session_fd)) {
+		record_fail(&failure, 125, errno,
+		            "cannot write the plan: pwrite");
 		refuse(observer->session, &failure);
 	}
 	if (life.plan.interp_fd >= 0) {
 		observer->session->interp_fd = life.plan.interp_fd;
-		record_send(observer->socket_fd, life.plan.interp_fd);
+		if (!record_send(observer->socket_fd, life.plan.interp_fd)) {
+			record_fail(&failure, 125, errno,
+			            "cannot hand over its interpreter: sendmsg");
+			refuse(observer->session, &failure);
+		}
 	}
 	write_clock(&life);
 	set_state(observer->session, SESSION_PLANNED);

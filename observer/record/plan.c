@@ -105,7 +105,7 @@ static bool open_interp(const char *path, int *fd,
 		record_fail(failure, 126, errno, "interpreter %s", path);
 	else if (!S_ISREG(st.st_mode))
 		record_fail(failure, 126, EACCES, "interpreter %s", path);
-	else if (faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) < 0 ||
+	else if (!record_may_run(path) ||
 	         (*fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)) < 0)
 		record_fail(failure, 126, errno, "interpreter %s", path);
 	else if ((error = record_may_exec(*fd)) != 0)
@@ -250,6 +250,8 @@ bool plan_program(const struct record_options *options, struct plan *plan,
 			plan->module[PATCH_INTERP] =
 				early_interp(&plan->early);
 		plan->exe = realpath(options->exe, NULL);
+		if (!plan->exe) /* no readlink */
+			plan->exe = strdup(options->exe);
 		done = plan->exe && assemble(plan, options->path, plan->exe);
 		if (!done)
 			record_fail(failure, 125, ENOMEM, "cannot be planned");

@@ -24,6 +24,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* Why the program was not started. */
 struct record_failure {
@@ -41,6 +42,14 @@ struct record_options {
 	int output_fd;    /* the run file; -1: in memory only */
 	int log_fd;       /* kept open in the observer, for those below */
 	uint32_t options; /* enum session_option */
+	/* what goload is told when it is started for a child (trace/session.h),
+	 * with its own path in it; words_size 0: children are not followed */
+	const char *words;
+	size_t words_size, goload_at;
+	bool silent; /* nothing is said on standard error: it is given up */
+	/* of the run that this one was followed from; parent_run NULL: none */
+	pid_t parent;
+	const char *parent_run;
 	/*
 	 * Called in the observer when the run is over, before the program's
 	 * parent learns of it (where the kernel lets it): `run` is the run
@@ -52,6 +61,9 @@ struct record_options {
 	void (*failed)(void *context, const struct record_failure *failure);
 	void *context;
 };
+
+/* May this file be executed, as far as its mode says?  errno says why not. */
+bool record_may_run(const char *path);
 
 /* Why execve may not take this open file, an errno; 0: it may, as far as the
  * kernel can be asked. */

@@ -147,6 +147,18 @@ static void item_open(struct writer *writer)
 
 /* ---- the document ------------------------------------------------------- */
 
+static void write_parent(struct writer *writer, const struct ledger_run *run)
+{
+	if (!run->parent) {
+		key_null(writer, "followed_from");
+		return;
+	}
+	key_open(writer, "followed_from", '{');
+	key_number(writer, "pid", run->parent->pid);
+	key_text(writer, "run", run->parent_run);
+	close_level(writer, '}');
+}
+
 static void write_program(struct writer *writer, const struct ledger *ledger)
 {
 	const struct ledger_run *run = ledger->run;
@@ -165,6 +177,7 @@ static void write_program(struct writer *writer, const struct ledger *ledger)
 	key_text(writer, "build_id", run->build_id);
 	key_number(writer, "pid", run->program->pid);
 	key_text(writer, "host", run->host);
+	write_parent(writer, run);
 	close_level(writer, '}');
 }
 

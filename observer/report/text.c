@@ -61,7 +61,7 @@ static void print_oddities(FILE *out, const struct ledger *ledger)
 		{ ledger->net_hits, "by the net" },
 		{ ledger->ambiguous, "ambiguous" },
 		{ ledger->truncated, "with a cut stack" },
-		{ ledger->children, "child processes not observed" },
+		{ ledger->children, "processes not observed" },
 	};
 	char text[UNITS_TEXT];
 
@@ -69,6 +69,18 @@ static void print_oddities(FILE *out, const struct ledger *ledger)
 		if (odd[i].count > 0)
 			fprintf(out, ", %s %s", units_count(text, odd[i].count),
 			        odd[i].words);
+}
+
+static void print_parent(FILE *out, const struct ledger_run *run)
+{
+	if (!run->parent)
+		return;
+	fprintf(out, "; followed from process %" PRIu64, run->parent->pid);
+	if (run->parent_run) {
+		fputs(" (", out);
+		units_print(out, run->parent_run);
+		fputs(")", out);
+	}
 }
 
 static void print_headline(const struct screen *screen)
@@ -93,6 +105,7 @@ static void print_headline(const struct screen *screen)
 	if (ledger->lost)
 		screen_colour(screen, "0");
 	print_oddities(out, ledger);
+	print_parent(out, ledger->run);
 	fputs("\n\n", out);
 }
 

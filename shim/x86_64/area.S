@@ -17,8 +17,8 @@
 	.hidden	shim_pool_pointer, shim_image_size, shim_stack_top
 	.globl	shim_pool, shim_pool_end, shim_stubs, shim_stubs_end
 	.globl	shim_session, shim_reply, shim_slots, shim_image_end, shim_boot_stack
-	.globl	shim_copies
-	.hidden	shim_copies
+	.globl	shim_copies, shim_family
+	.hidden	shim_copies, shim_family
 	.hidden	shim_pool, shim_pool_end, shim_stubs, shim_stubs_end
 	.hidden	shim_session, shim_reply, shim_slots, shim_image_end, shim_boot_stack
 
@@ -45,7 +45,9 @@ shim_stubs:
 shim_stubs_end:
 	.p2align 12
 shim_session:
-	.skip	TRACE_SESSION_REPLY
+	.skip	TRACE_SESSION_FAMILY
+shim_family:
+	.skip	TRACE_SESSION_REPLY - TRACE_SESSION_FAMILY
 shim_reply:
 	.skip	TRACE_SESSION_RING - TRACE_SESSION_REPLY
 shim_slots:

@@ -179,6 +179,8 @@ cold_closed:
 	lea	FRAME_SIZE(%rbx), %rsp
 	mov	%rbx, %rdi
 	call	shim_cold_post
+	cmp	$ACTION_CALL, %eax
+	je	cold_open
 	jmp	cold_done
 
 	/*
@@ -240,9 +242,9 @@ cold_exit:
 	mov	FRAME_ARG(%rbx), %rdi
 	mov	FRAME_RSP(%rbx), %rsp
 	movl	$0, FRAME_BUSY(%rbx)
-	mov	$TRACE_NR_exit, %eax
+1:	mov	$TRACE_NR_exit, %eax
 	syscall
-	hlt
+	jmp	1b	/* a filter forbids it; libc tries for ever, too */
 
 	/*
 	 * The ring had no free slot: rax = turn that was not free, r11 =

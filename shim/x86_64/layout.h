@@ -149,6 +149,7 @@
  * address, then ucontext, then siginfo (arch/x86/include/asm/sigframe.h);
  * offsets from the ucontext (struct sigcontext_64, uapi/asm/sigcontext.h) */
 #define UC_R8              40
+#define UC_RAX             144
 #define UC_RIP             168
 #define UC_COOKIE          232 /* sigcontext.reserved1: the kernel ignores it */
 #define UC_SHOWN           240
