@@ -1,15 +1,24 @@
 /*
  * rounds - runs commands in turn and compares them, for bench/run.sh.
  *
- *   rounds number N -- COMMAND... -- COMMAND...   what each prints is its
- * figure rounds first N -- COMMAND... -- COMMAND...    ms until its first byte
- * of output rounds whole N -- COMMAND... -- COMMAND...    ms until it has ended
+ *   rounds FIGURE[,FIGURE...] N -- COMMAND... [-- COMMAND...]...
  *
  * N rounds, in each of them every command once, so a change of the machine's
- * speed meets all of them.  Prints for each command its median; for each but
- * the first the median of the round's ratio to the first (number) or of the
- * difference (first, whole), and that figure's 95 % bound: what it lies below
- * with 95 % confidence, by order statistics of the rounds.
+ * speed meets all of them.  Of each run it is known:
+ *
+ *   number    what it printed
+ *   first     ms until its first byte of output
+ *   wall      ms until it has ended; whole: the same
+ *   exit      ms from the time it printed (CLOCK_MONOTONIC, ns) to its end
+ *   cpu       ms of processor time, with all that it started
+ *   share     what it started and did not wait for (goload's observer), in % of
+ *             a processor while it ran
+ *   memory    KiB that were resident at most
+ *
+ * Prints, figure by figure and command by command, a line of three: the median;
+ * the median of the rounds' relations to the first command's (the ratio of
+ * number, wall and cpu, else the difference), and what that relation
+ * lies below with 95 % confidence, by order statistics of the rounds.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -17,6 +26,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -24,12 +35,42 @@
 #define COMMANDS 8
 #define ROUNDS   1000
 
+enum figure {
+	NUMBER,
+	FIRST,
+	WALL,
+	WHOLE,
+	EXIT,
+	CPU,
+	SHARE,
+	MEMORY,
+	FIGURES,
+};
+
+static const struct {
+	const char *name;
+	int ratio;
+} figures[FIGURES] = {
+	[NUMBER] = { "number", 1 }, [FIRST] = { "first", 0 },
+	[WALL] = { "wall", 1 },     [WHOLE] = { "whole", 0 },
+	[EXIT] = { "exit", 0 },     [CPU] = { "cpu", 1 },
+	[SHARE] = { "share", 0 },   [MEMORY] = { "memory", 0 },
+};
+
+static double value[FIGURES][COMMANDS][ROUNDS];
+
 static double now_ms(void)
 {
 	struct timespec t;
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
+static double cpu_ms(const struct rusage *used)
+{
+	return (double)(used->ru_utime.tv_sec + used->ru_stime.tv_sec) * 1e3 +
+	       (double)(used->ru_utime.tv_usec + used->ru_stime.tv_usec) / 1e3;
 }
 
 static int by_value(const void *a, const void *b)
@@ -44,14 +85,12 @@ static pid_t start(char **command, int *out)
 	int ends[2];
 	pid_t pid;
 
-	if (pipe(ends) < 0)
+	if (pipe2(ends, O_CLOEXEC) < 0)
 		exit(2);
 	pid = vfork();
 	if (pid == 0) {
 		dup2(ends[1], 1);
 		dup2(open("/dev/null", O_WRONLY), 2);
-		close(ends[0]);
-		close(ends[1]);
 		execvp(command[0], command);
 		_exit(127);
 	}
@@ -60,52 +99,80 @@ static pid_t start(char **command, int *out)
 	return pid;
 }
 
-/* One figure of one command; NAN when it failed. */
-static double once(const char *what, char **command)
+/* One run of a command; 0 when it failed. */
+static int once(char **command, double figure[FIGURES])
 {
-	char text[256];
-	double begin = now_ms(), first, whole;
+	char text[256], rest[4096];
+	double begin = now_ms(), ended, orphans = 0;
+	struct rusage used, apart;
 	ssize_t size;
 	int out, status;
 	pid_t pid = start(command, &out);
 
 	size = read(out, text, sizeof(text) - 1);
-	first = now_ms() - begin;
-	while (read(out, text + sizeof(text) - 1, 1) > 0)
+	figure[FIRST] = now_ms() - begin;
+	while (read(out, rest, sizeof(rest)) > 0)
 		;
 	close(out);
-	waitpid(pid, &status, 0);
-	whole = now_ms() - begin;
-	if (size <= 0 || !WIFEXITED(status) || WEXITSTATUS(status))
-		return NAN;
+	wait4(pid, &status, 0, &used);
+	ended = now_ms();
+	if (size < 0 || !WIFEXITED(status) || WEXITSTATUS(status))
+		return 0;
 	text[size] = 0;
-	if (strcmp(what, "number") == 0)
-		return atof(text);
-	return strcmp(what, "first") == 0 ? first : whole;
+	figure[NUMBER] = atof(text);
+	figure[EXIT] = ended - figure[NUMBER] / 1e6;
+	figure[WALL] = figure[WHOLE] = ended - begin;
+	figure[MEMORY] = (double)used.ru_maxrss;
+	while (wait4(-1, &status, __WALL, &apart) > 0)
+		orphans += cpu_ms(&apart); /* they come here: main() */
+	figure[CPU] = cpu_ms(&used) + orphans;
+	figure[SHARE] = orphans * 100 / figure[WALL];
+	return 1;
 }
 
-static double median(double *value, int n)
+static double median(const double *of, int n)
 {
-	qsort(value, n, sizeof(*value), by_value);
-	return n % 2 ? value[n / 2] : (value[n / 2 - 1] + value[n / 2]) / 2;
+	static double sorted[ROUNDS];
+
+	memcpy(sorted, of, (size_t)n * sizeof(*of));
+	qsort(sorted, (size_t)n, sizeof(*sorted), by_value);
+	return n % 2 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
 }
 
-/* Of sorted values: the order statistic that is above the median with 95 %
- * confidence (normal approximation of the binomial, one-sided). */
-static double bound(const double *sorted, int n)
+/* The order statistic that is above the median with 95 % confidence (normal
+ * approximation of the binomial, one-sided). */
+static double bound(double *of, int n)
 {
 	int at = (int)ceil(n / 2.0 + 1.645 * sqrt(n) / 2.0);
 
-	return sorted[at >= n ? n - 1 : at];
+	qsort(of, (size_t)n, sizeof(*of), by_value);
+	return of[at >= n ? n - 1 : at];
+}
+
+static void print(enum figure figure, int commands, int n)
+{
+	static double relation[ROUNDS];
+	double middle;
+
+	for (int c = 0; c < commands; c++) {
+		const double *mine = value[figure][c],
+			     *first = value[figure][0];
+
+		for (int i = 0; i < n; i++)
+			relation[i] = figures[figure].ratio
+			                      ? mine[i] / first[i]
+			                      : mine[i] - first[i];
+		middle = median(relation, n);
+		printf("%.3f %.3f %.3f\n", median(mine, n), middle,
+		       bound(relation, n));
+	}
 }
 
 int main(int argc, char **argv)
 {
-	static double value[COMMANDS][ROUNDS], relation[ROUNDS];
-	static double sorted[ROUNDS];
 	char **command[COMMANDS];
 	int n = argc > 2 ? atoi(argv[2]) : 0, count = 0;
-	int ratio = argc > 1 && strcmp(argv[1], "number") == 0;
+	double figure[FIGURES];
 
 	for (int i = 3; i < argc && count < COMMANDS; i++)
 		if (strcmp(argv[i], "--") == 0) {
@@ -114,26 +181,20 @@ int main(int argc, char **argv)
 		}
 	if (n < 1 || n > ROUNDS || !count)
 		return 2;
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	for (int round = 0; round < n; round++)
 		for (int c = 0; c < count; c++) {
-			value[c][round] = once(argv[1], command[c]);
-			if (isnan(value[c][round])) {
+			if (!once(command[c], figure)) {
 				fprintf(stderr, "rounds: %s failed\n",
 				        command[c][0]);
 				return 1;
 			}
+			for (int f = 0; f < FIGURES; f++)
+				value[f][c][round] = figure[f];
 		}
-	for (int c = 0; c < count; c++) {
-		double middle;
-
-		for (int round = 0; round < n; round++)
-			relation[round] =
-				ratio ? value[c][round] / value[0][round]
-				      : value[c][round] - value[0][round];
-		middle = median(relation, n);
-		memcpy(sorted, value[c], sizeof(sorted));
-		printf("%.3f %.3f %.3f\n", median(sorted, n), middle,
-		       bound(relation, n));
-	}
+	for (char *name = strtok(argv[1], ","); name; name = strtok(NULL, ","))
+		for (int f = 0; f < FIGURES; f++)
+			if (strcmp(figures[f].name, name) == 0)
+				print((enum figure)f, count, n);
 	return 0;
 }
