@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -304,17 +305,54 @@ static void child_killed(void)
 	exit(5);
 }
 
-/* As pid 1 a signal at its default does nothing. */
+static volatile sig_atomic_t caught;
+
+static void on_signal(int sig)
+{
+	caught = sig;
+}
+
+/* A child that leaves an orphan, which sends its new parent a signal. */
+static void leave_orphan(void)
+{
+	pid_t first = getpid(), child = fork();
+
+	if (child)
+		return;
+	child = fork();
+	if (child) /* the orphan's parent must be gone first */
+		_exit(11);
+	while (getppid() != first)
+		sched_yield();
+	kill(first, SIGUSR1);
+	_exit(12);
+}
+
+/* As pid 1 a signal at its default does nothing, and zombies come that are not
+ * its own. */
 static void as_init(void)
 {
+	struct sigaction action = { .sa_handler = on_signal };
+	int status, ended = 0;
+
 	printf("pid %d\n", (int)getpid());
 	fflush(stdout);
 	kill(getpid(), SIGTERM);
 	kill(getpid(), SIGINT);
-	ms_sleep(20);
+	sigaction(SIGUSR1, &action, NULL);
+	for (int i = 0; i < 3; i++)
+		leave_orphan();
+	for (int i = 0; i < 6;)
+		if (waitpid(-1, &status, 0) > 0) {
+			ended += WEXITSTATUS(status);
+			i++;
+		} else if (errno != EINTR) {
+			break;
+		}
+	printf("statuses %d, signal %d\n", ended, (int)caught);
 	say("alive");
-	printf("waitpid(-1): %d %s\n", (int)waitpid(-1, NULL, 0),
-	       strerror(errno));
+	status = (int)waitpid(-1, NULL, 0);
+	printf("waitpid(-1): %d %s\n", status, strerror(errno));
 	exit(5);
 }
 
