@@ -919,11 +919,8 @@ watchers()
 	builds gcc -O1 -g -pthread work.c -o watched-dynamic || return
 	builds g++ -O1 -g -pthread throw.cc -o throw || return
 	language qemu qemu-x86_64 qemu-user "$made/watched"
-	# its child asks to be traced, and is then stopped by the net's signals, too
-	modes=all
 	language gdb gdb gdb -nx -batch -ex 'break main' -ex run -ex 'info line' \
 		"$made/throw"
-	modes='all none'
 	language strace strace strace -f -qq -e trace=munmap -o /dev/null \
 		"$made/watched-dynamic"
 	language valgrind valgrind valgrind -q "$made/watched-dynamic"

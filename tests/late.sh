@@ -63,4 +63,44 @@ if [ -n "$libc" ]; then
 else
 	left_out 'every call of a dynamic program is patched' 'no glibc here'
 fi
+
+# ---- code that is written, changed, or without room -----------------------------
+
+helper late_code -ldl
+helper late_library -shared -fPIC
+
+# counted HITS ARGUMENT...: as natively; each call is an event, so many calls of
+# any kind are carried by the net, and the ledger closes
+counted()
+{
+	hits=$1
+	shift
+	run native "$tmp/late_code" "$@"
+	recorded here -- "$tmp/late_code" "$@"
+	made=$(sed -n 's/^made \([0-9]*\), wrong 0$/\1/p' "$tmp/here.out")
+	alike native here && closes here || return
+	jq -e --argjson made "${made:-0}" --argjson hits "$hits" '.events |
+		.by_call.madvise == $made and .net_hits == $hits and
+		(.by_call | keys | all(startswith("syscall_") | not))' \
+		"$tmp/here.json" >/dev/null && return
+	jq -c '.events | [.net_hits, .by_call, .net_sites]' "$tmp/here.json"
+	return 1
+}
+fact 'hard sites of a library: without room in the net, across pages patched' \
+	counted 40 dlopen "$tmp/late_library"
+fact 'code that was written and made executable: each call' counted 100 written
+fact 'code that is written again and again: each call' counted 110 changing
+fact 'a written call across two pages: each call' counted 100 across
+fact 'code of a memory file, shared: each call' counted 100 shared
+fact 'code of a memory file, private: each call' counted 100 private
+fact "code over that of the program's file: each call" counted 5 over
+
+# What is copied out of the text is a jump, which leads nowhere from there.
+copies()
+{
+	recorded here --patch=none -- "$tmp/late_code" copied
+	grep -qx 'made 10, wrong 0' "$tmp/here.out" && closes here
+}
+fact 'code that the program copies from its text, with --patch=none' copies
+left_out 'the same where its calls are patched' 'a copied jump leads elsewhere'
 finish
