@@ -3,6 +3,7 @@
 # very same run (tracefs), and for programs that do the same each time as
 # strace counts natively. And what is not an event is unexplained.
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/kernel.sh"
 
 samples hello churn malloc fork threads signals spin hello.dynamic \
 	churn.dynamic malloc.dynamic fork.dynamic threads.dynamic \
@@ -11,47 +12,9 @@ samples hello churn malloc fork threads signals spin hello.dynamic \
 helper drop
 helper dynamic_open -ldl
 helper dynamic_threads -pthread
+helper counts_vdso
 musl-gcc -O1 "$here/helpers/dynamic_threads.c" -o "$tmp/musl_threads" ||
 	skip "musl-gcc is missing (Debian: musl-tools)"
-newest=$(cd "$SAMPLES" && ls -d go1* | sort -V | tail -n 1)
-tracing=
-calls='mmap munmap mremap mprotect pkey_mprotect madvise process_madvise brk
-	shmat shmdt remap_file_pages mlock mlock2 munlock mlockall munlockall
-	mseal map_shadow_stack io_setup io_destroy arch_prctl clone clone3 fork
-	vfork execve execveat exit exit_group'
-calls=$(echo $calls)
-
-clean_up()
-{
-	[ -n "$tracing" ] || return 0
-	echo 0 >"$tracing/tracing_on"
-	echo >"$tracing/set_event_pid"
-	rmdir "$tracing"
-	umount "$tmp/tracing"
-}
-
-# recorded_only: of "call argument" lines those that goload records, counted;
-# prctl only where it is about memory (shim/cold.c)
-recorded_only()
-{
-	awk -v calls="$calls" '
-	BEGIN {
-		split(calls, name, " ")
-		for (i in name) wanted[name[i]]
-		split("0x53564d41 0x23 PR_SET_VMA PR_SET_MM", name, " ")
-		for (i in name) process[name[i]]
-	}
-	$1 in wanted || $1 == "prctl" && $2 in process { n[$1]++ }
-	END { for (call in n) print n[call], call }' | sort -k 2
-}
-
-# same_counts NAME: are $tmp/NAME.kernel and the report's the same?
-same_counts()
-{
-	by_call "$tmp/$1.json" >"$tmp/$1.calls"
-	[ -s "$tmp/$1.kernel" ] && diff "$tmp/$1.kernel" "$tmp/$1.calls"
-}
-
 # ---- against strace ---------------------------------------------------------
 
 # The first call is the execve of strace's own child.
@@ -92,117 +55,6 @@ against_strace()
 
 # ---- against the kernel's own count of the same run ---------------------------
 
-trace_with_kernel()
-{
-	[ "$(id -u)" = 0 ] || return
-	mkdir "$tmp/tracing"
-	mount -t tracefs nodev "$tmp/tracing" 2>/dev/null || return
-	[ -d "$tmp/tracing/events/syscalls/sys_enter_mmap" ] || {
-		umount "$tmp/tracing"
-		return 1
-	}
-	tracing=$tmp/tracing/instances/goload-$$
-	mkdir "$tracing"
-	echo 8192 >"$tracing/buffer_size_kb"
-	echo 1 >"$tracing/options/event-fork"
-	echo 1 >"$tracing/options/record-tgid"
-	for call in $calls prctl; do
-		enable=$tracing/events/syscalls/sys_enter_$call/enable
-		[ ! -e "$enable" ] || echo 1 >"$enable"
-	done
-	cat >"$tmp/traced" <<-'SH'
-		echo $$ >"$1/set_event_pid"
-		shift
-		exec "$@"
-	SH
-}
-
-# watched COMMAND...: with the kernel watching
-watched()
-{
-	echo >"$tracing/trace"
-	echo 1 >"$tracing/tracing_on"
-	"$@"
-	echo 0 >"$tracing/tracing_on"
-}
-
-# traced NAME OPTION... -- COMMAND...: recorded, and counted by the kernel
-traced()
-{
-	as="sh $tmp/traced $tracing"
-	watched recorded "$@"
-	as=
-	count_traced "$1"
-}
-
-# of_program PID START SIZE: "call argument" of each call in "group thread call
-# argument..." lines that the program itself made: those of its thread group
-# behind the boot's last one, which switches the net on with the range of the
-# stubs. Where code arrives late goload makes it writable, then the stubs, maps
-# islands (MAP_FIXED_NOREPLACE), and makes all as it was: none of that is the
-# program's.
-of_program()
-{
-	awk -v pid="$1" -v start="$2" -v end="$(printf '0x%x' $(($2 + $3)))" '
-	function in_stubs(at)
-	{
-		return length(at) == length(start) && at >= start "" && at < end
-	}
-	function release(thread)
-	{
-		if (thread in held)
-			print held[thread]
-		delete held[thread]
-	}
-	$1 != pid { next }
-	!on { on = $3 == "prctl" && $4 == "0x3b"; next }
-	$2 in late {
-		if ($3 == "mprotect" && $4 " " $5 == late[$2])
-			delete late[$2]
-		next
-	}
-	in_stubs($4) { next }
-	$2 in held && $3 == "mmap" && $7 == "0x100022" {
-		late[$2] = range[$2]
-		delete held[$2]
-		next
-	}
-	{ release($2) }
-	$3 == "mprotect" && $6 ~ /[67]$/ {
-		held[$2] = $3 " " $4
-		range[$2] = $4 " " $5
-		next
-	}
-	{ print $3, $4 }
-	END { for (thread in held) release(thread) }'
-}
-
-# count_traced NAME: what the kernel saw of that run
-count_traced()
-{
-	awk '$1 == "#" && $2 ~ /^entries-in/ {
-		split($3, n, "/")
-		exit n[1] != n[2] || n[1] == 0 }' "$tracing/trace" || {
-		echo "the kernel's buffer is too small"
-		return 1
-	}
-	sed -nE 's/^.*-([0-9]+) +\( *([0-9-]+)\) +\[[0-9]+\].*: sys_([a-z0-9_]+)\((.*)\)$/\2 \1 \3 \4/p' \
-		"$tracing/trace" | sed 's/[a-z_0-9]*: //g; s/,//g' \
-		>"$tmp/$1.trace"
-	if grep -q '^-' "$tmp/$1.trace"; then
-		echo "the kernel has lost track of threads"
-		return 1
-	fi
-	# shellcheck disable=SC2046
-	set -- "$1" $(jq .program.pid "$tmp/$1.json")
-	# shellcheck disable=SC2046
-	set -- "$@" $(awk -v pid="$2" '$1 == pid && $3 == "prctl" &&
-		$4 == "0x3b" { print $6, $7; exit }' "$tmp/$1.trace")
-	[ $# = 4 ] || return
-	of_program "$2" "$3" "$4" <"$tmp/$1.trace" | recorded_only \
-		>"$tmp/$1.kernel"
-}
-
 as_kernel()
 {
 	sample=$1
@@ -214,15 +66,6 @@ as_kernel()
 		echo "in $kind; < the kernel, > goload"
 		return 1
 	done
-}
-
-# of_kernel COMMAND...: any program
-of_kernel()
-{
-	traced here --patch="$mode" -- "$@" && same_counts here && closes here &&
-		return
-	echo "in $1; < the kernel, > goload"
-	return 1
 }
 
 # with_libc SAMPLE ARGUMENT...: what a dynamic loader or a libc brings to life
@@ -250,6 +93,19 @@ served()
 	return 1
 }
 
+# real COMMAND...: it does its work, with threads or children
+real()
+{
+	of_kernel "$@" || return
+	if ! grep -qx 'exited 0' "$tmp/here.end"; then
+		cat "$tmp/here.end" "$tmp/here.err"
+		return 1
+	fi
+	grep -qE '(clone3?|v?fork)$' "$tmp/here.kernel" && return
+	echo "neither threads nor children"
+	return 1
+}
+
 # one_of_kernel NAME PROGRAM ARGUMENT...: when PROGRAM is here
 one_of_kernel()
 {
@@ -258,8 +114,26 @@ one_of_kernel()
 	if [ -z "$1" ]; then
 		left_out "$what: $how" "not here"
 	else
-		fact "$what: $how" of_kernel "$@"
+		fact "$what: $how" real "$@"
 	fi
+}
+
+# What others have written, each with threads, with children, or with both.
+real_programs()
+{
+	one_of_kernel "go build" "$go" build -o "$tmp/made" "$tmp/main.go"
+	one_of_kernel gcc "$gcc" -O1 -pthread "$here/helpers/dynamic_threads.c" \
+		-o "$tmp/made"
+	one_of_kernel "make -j 2" "$make" -B -j 2 -f "$tmp/makefile"
+	one_of_kernel "git repack" "$git" -C "$tmp/git" repack -adfq --threads=2
+	one_of_kernel "git grep" "$git" -C "$tmp/git" grep --threads=4 -c main
+	one_of_kernel xz "$xz" -T 4 --block-size=1MiB -c "$GOLOAD"
+	one_of_kernel sqlite3 "$sqlite" :memory: ".read $tmp/in.sql"
+	one_of_kernel bash "$bash" "$tmp/in.sh"
+	one_of_kernel fish "$fish" --no-config "$tmp/in.fish"
+	one_of_kernel Python "$python" "$tmp/in.py"
+	one_of_kernel perl "$perl" "$tmp/in.pl"
+	one_of_kernel node "$node" "$tmp/in.js"
 }
 
 against_kernel()
@@ -294,10 +168,8 @@ against_kernel()
 	fact "3 libraries opened and closed 100 times: $how" of_kernel \
 		"$tmp/dynamic_open" 100 libm.so.6 cos libz.so.1 zlibVersion \
 		libelf.so.1 elf_version
-	one_of_kernel C++ "$cxx" sort
-	one_of_kernel Python "$python" -c 'import json, socket, ctypes, threading'
-	one_of_kernel perl "$perl" -MPOSIX -e 'print "$_\n" for 1..1000'
-	one_of_kernel node "$node" -e 'console.log([1, 2, 3].map(i => i * i))'
+	[ -z "$cxx" ] || fact "C++: $how" of_kernel "$cxx" sort
+	real_programs
 }
 
 # ---- what is missing is seen --------------------------------------------------
@@ -315,6 +187,13 @@ unseen()
 		"$SAMPLES/c-glibc-static/churn" 10
 	[ "$(jq .events.count "$tmp/here.json")" = 0 ] &&
 		fails same_counts here && fails closes here
+}
+
+in_vdso()
+{
+	recorded here -- "$tmp/counts_vdso"
+	closes here && jq -e '.events.net_hits == 0' "$tmp/here.json" \
+		>/dev/null && grep -qx 'exited 0' "$tmp/here.end"
 }
 
 # Every mmap dropped in its turn, of those that nothing else touches.
@@ -354,6 +233,14 @@ program()
 python=$(python3 -c 'import sys; print(sys.executable)' 2>/dev/null) || python=
 perl=$(program perl)
 node=$(program node)
+go=$(program go)
+gcc=$(program gcc)
+make=$(program make)
+git=$(program git)
+xz=$(program xz)
+sqlite=$(program sqlite3)
+bash=$(program bash)
+fish=$(program fish)
 cxx=$(program g++)
 if [ -n "$cxx" ]; then
 	g++ -std=gnu++11 -O1 "$here/helpers/libc_throw.cc" -pthread -ldl \
@@ -361,11 +248,78 @@ if [ -n "$cxx" ]; then
 	cxx=$tmp/libc_throw
 fi
 
+# What they are given to do.
+unset MAKEFLAGS MAKELEVEL # of make check
+export GOTOOLCHAIN=local GOWORK=off
+[ -w "${HOME-/nowhere}" ] || export GOCACHE="${GOCACHE-$SAMPLES/.cache}"
+echo "package main; func main() { println($$) }" >"$tmp/main.go"
+cat >"$tmp/makefile" <<-EOF
+	all: $tmp/ended.o $tmp/drop.o
+	$tmp/%.o: $here/helpers/%.c; $CC -D_GNU_SOURCE -I$here/.. -c \$< -o \$@
+EOF
+if [ -n "$git" ]; then
+	mkdir "$tmp/git"
+	cp -R "$here/helpers" "$tmp/git"
+	git -C "$tmp/git" init -q
+	git -C "$tmp/git" add .
+	git -C "$tmp/git" -c user.name=x -c user.email=x@localhost commit -qm x
+fi
+cat >"$tmp/in.sql" <<-'EOF'
+	PRAGMA threads = 4;
+	PRAGMA cache_size = 100;
+	CREATE TABLE t AS WITH RECURSIVE n(i) AS
+		(SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 100000)
+		SELECT i, hex(i * 7919 % 100003) AS h FROM n;
+	CREATE INDEX u ON t(h);
+	.shell echo of a child
+	SELECT count(*) FROM t;
+EOF
+cat >"$tmp/in.sh" <<-'EOF'
+	for i in {1..50}; do
+		(echo "$i") | cat | read -r _ &
+		text+=$(echo "$i")
+	done
+	wait
+EOF
+cat >"$tmp/in.fish" <<-'EOF'
+	for i in (seq 20)
+		echo $i | cat | string replace 1 2
+		true (command true)
+	end
+EOF
+cat >"$tmp/in.py" <<-'EOF'
+	import ctypes, json, multiprocessing, socket, subprocess, threading
+	threads = [threading.Thread(target=sorted, args=[range(100000)])
+	           for _ in range(8)]
+	for thread in threads: thread.start()
+	for thread in threads: thread.join()
+	with multiprocessing.Pool(2) as pool: print(pool.map(abs, range(100)))
+	subprocess.run(['true'])
+EOF
+cat >"$tmp/in.pl" <<-'EOF'
+	use threads;
+	use POSIX;
+	my @threads = map { threads->create(sub {
+		my %h; $h{$_} = "x" x 100 for 1 .. 10000 }) } 1 .. 4;
+	$_->join for @threads;
+	system "true";
+	fork or POSIX::_exit(0);
+	print `echo child`, wait;
+EOF
+cat >"$tmp/in.js" <<-'EOF'
+	const { Worker } = require('worker_threads');
+	const { spawnSync } = require('child_process');
+	for (let i = 0; i < 2; i++)
+		new Worker('[1, 2, 3].map(i => i * i)', { eval: true });
+	console.log(spawnSync('echo', ['of a child']).stdout.toString());
+EOF
+
 trace_with_kernel
 for mode in all none; do
 	against_strace
 	against_kernel
 done
+fact "the sites of the vDSO are patched, too" in_vdso
 fact "control: a call that is no event fails the count" unseen
 for kind in $(kinds hello | grep ^go); do
 	fact "each mmap dropped of $kind is unexplained, with its exact range" \
