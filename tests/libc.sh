@@ -105,6 +105,16 @@ with_each()
 	done
 }
 
+# Linked statically it aborts natively, too, in 1 of 60 runs.
+cancelled_in_cxx()
+{
+	with_each 'glibc glibc-nopie' libc_throw cancel || return
+	for _ in 1 2 3 4 5; do
+		with_each glibc-static libc_throw cancel && return
+	done
+	return 1
+}
+
 # ---- SIGSYS -------------------------------------------------------------------
 
 # What a child has is left out where it differs (docs/design.md).
@@ -223,8 +233,7 @@ everything()
 			with_each "$with_glibc" libc_throw signal 1000
 		fact "exceptions thrown through libc, $how" \
 			with_each "$with_glibc" libc_throw sort
-		fact "C++ threads cancelled, $how" \
-			with_each "$with_glibc" libc_throw cancel
+		fact "C++ threads cancelled, $how" cancelled_in_cxx
 		fact "the stacks of handlers in calls, $how" \
 			with_each "$with_glibc" libc_throw backtrace
 		fact "the stacks of handlers anywhere, $how" \
