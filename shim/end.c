@@ -13,6 +13,7 @@
 #include <linux/futex.h>
 
 #define SLICE_NS      2000000l
+#define FOLLOW_TRIES  4    /* it takes its time, too */
 #define LOOK_SLICES   1000 /* 2 s for the last look */
 #define REPORT_SLICES 2500 /* 5 s for the summary */
 
@@ -112,20 +113,37 @@ static enum shim_action exit_thread(struct shim_frame *frame)
 	return SHIM_EXIT;
 }
 
+/* Where the ring's head was behind the look that an execve waited for.  A
+ * signal may come between it and the call, which then starts over: it looks
+ * again only if there is something new, or a fast timer would keep it from ever
+ * being made. */
+static uint64_t looked_at;
+static uint32_t tries; /* since then */
+
+static uint64_t ring_head(void)
+{
+	return __atomic_load_n(&shim_session.head, __ATOMIC_SEQ_CST);
+}
+
 /* The look is taken before: if it goes well there is nothing left to look at.
  * If it fails the program goes on, and is recorded on. */
 static enum shim_action exec(struct shim_frame *frame)
 {
-	if (!closes(frame, TRACE_END_EXEC, 0))
-		return SHIM_RESTART;
-	/* `closing` first: the observer looks when it is set and looked is not
-	 */
-	__atomic_store_n(&shim_session.closing, 0, __ATOMIC_SEQ_CST);
-	__atomic_store_n(&shim_session.looked, 0, __ATOMIC_SEQ_CST);
-	__atomic_store_n(&shim_session.reported, 0, __ATOMIC_SEQ_CST);
-	shim_follow(frame);
-	shim_stubs_unlock();
-	open_gate(SHIM_OPEN);
+	if (looked_at != ring_head()) {
+		if (!closes(frame, TRACE_END_EXEC, 0))
+			return SHIM_RESTART;
+		/* `closing` first: the observer looks when it is set and looked
+		 * is not */
+		__atomic_store_n(&shim_session.closing, 0, __ATOMIC_SEQ_CST);
+		__atomic_store_n(&shim_session.looked, 0, __ATOMIC_SEQ_CST);
+		__atomic_store_n(&shim_session.reported, 0, __ATOMIC_SEQ_CST);
+		looked_at = ring_head();
+		tries = 0;
+		shim_stubs_unlock();
+		open_gate(SHIM_OPEN);
+	}
+	if (tries++ < FOLLOW_TRIES)
+		shim_follow(frame);
 	frame->post = 1;
 	return SHIM_CALL;
 }
@@ -138,6 +156,7 @@ enum shim_action shim_exec_failed(struct shim_frame *frame)
 		return SHIM_CALL;
 	}
 	shim_vfork_stays(frame);
+	looked_at = 0;
 	if (shim.gate != SHIM_OFF && !shim_foreign())
 		__atomic_fetch_add(&shim_session.execs_failed, 1,
 		                   __ATOMIC_SEQ_CST);

@@ -422,8 +422,8 @@ static void count(uint32_t by)
 
 static int can_be_followed(uint64_t path, uint64_t argv, uint64_t envp)
 {
-	return !is_of_proc(path) && !is_confined() && !is_traced() &&
-	       !speaks_to_ld_so(envp) && is_plain_file(path) &&
+	return is_plain_file(path) && !is_of_proc(path) && !is_confined() &&
+	       !is_traced() && !speaks_to_ld_so(envp) &&
 	       may_be_executed(path) && can_be_started(path) &&
 	       is_taken_by_the_kernel(path, argv, envp);
 }

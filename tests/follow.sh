@@ -273,6 +273,8 @@ apart()
 }
 fact 'what would be disturbed is left alone' apart
 
+fact 'execve under a fast timer is made' same "$tmp/follow_do" alarmed "$hello"
+
 go_runs()
 {
 	same "$SAMPLES/go/spin" "$tmp/profile" 50 &&

@@ -251,6 +251,14 @@ static void failed(void *context, const struct record_failure *failure)
 	say_failure(context, failure);
 }
 
+static void gone(void *context)
+{
+	const struct story *story = context;
+
+	if (story->output)
+		unlink(story->output);
+}
+
 /* A fault, so that neither an ignored nor a blocked signal, nor being pid 1,
  * keeps it from killing. */
 static void die_as_killed(void)
@@ -326,6 +334,7 @@ int cli_run(enum cli_verb verb, const struct cli_options *options,
 		.options = session_options(options),
 		.finish = finish,
 		.failed = failed,
+		.gone = gone,
 		.context = &story,
 	};
 	struct record_failure failure;

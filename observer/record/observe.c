@@ -400,8 +400,10 @@ static bool wait_for_boot(struct life *life)
 			life->session->reported = 1;
 			return false;
 		}
-		if (target_died(life))
+		if (target_died(life)) {
+			life->options->gone(life->options->context);
 			return false;
+		}
 		observe_wait(&life->session->observer_bell, seen, NAP_NS);
 	}
 }

@@ -59,6 +59,9 @@ struct record_options {
 	void (*finish)(void *context, const void *run, size_t size, int error);
 	/* Called in the observer when the image refuses to boot. */
 	void (*failed)(void *context, const struct record_failure *failure);
+	/* Called in the observer when the process has ended before it was the
+	 * program: there is no run. */
+	void (*gone)(void *context);
 	void *context;
 };
 

@@ -8,9 +8,10 @@
  * follow_do reaper PROGRAM       a child of one that adopts: no other comes
  * follow_do shared-fds PROGRAM   a child that shares descriptors: none is left
  * follow_do filtered PROGRAM     with a filter that kills whoever calls prctl
- * follow_do inherit N PROGRAM   N children that end one after the other, while
- *                               this becomes PROGRAM
- * follow_do reap N              0 if there are so many children to wait for
+ * follow_do alarmed PROGRAM      a fast timer, while it executes what is not
+ * there follow_do inherit N PROGRAM   N children that end one after the other,
+ * while this becomes PROGRAM follow_do reap N              0 if there are so
+ * many children to wait for
  */
 #include <fcntl.h>
 #include <linux/filter.h>
@@ -22,6 +23,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -146,6 +148,26 @@ static int filtered(char **argv)
 	return 0;
 }
 
+static void ignored(int sig)
+{
+	(void)sig;
+}
+
+static int alarmed(char **argv)
+{
+	const struct sigaction action = { .sa_handler = ignored };
+	struct itimerval timer = { { 0, 100 }, { 0, 100 } };
+
+	sigaction(SIGALRM, &action, NULL);
+	setitimer(ITIMER_REAL, &timer, NULL);
+	for (int i = 0; i < 20; i++)
+		execv("/nowhere/at/all", argv);
+	timer = (struct itimerval){ 0 };
+	setitimer(ITIMER_REAL, &timer, NULL);
+	execv(argv[0], argv);
+	return 96;
+}
+
 static int inherit(long count, char **argv)
 {
 	for (long i = 0; i < count; i++) {
@@ -190,6 +212,8 @@ int main(int argc, char **argv)
 		return shared_fds(argv + 2);
 	if (argc > 2 && strcmp(argv[1], "filtered") == 0)
 		return filtered(argv + 2);
+	if (argc > 2 && strcmp(argv[1], "alarmed") == 0)
+		return alarmed(argv + 2);
 	if (argc > 3 && strcmp(argv[1], "inherit") == 0)
 		return inherit(atol(argv[2]), argv + 3);
 	if (argc > 2 && strcmp(argv[1], "reap") == 0)
