@@ -270,7 +270,7 @@ await fact("it finds functions and addresses", async () => {
 	await page.fill('input[type="search"]', called);
 	await settled(page);
 	if (!(await tableOf(page)).rows.length)
-		bad.push(`nothing by ${called}`);
+		bad.push(`nothing by ${called}, at #${await page.evaluate(() => location.hash)}`);
 	await page.fill('input[type="search"]', "no such thing");
 	await settled(page);
 	bad.push(differs("by nonsense", (await tableOf(page)).rows, []));
