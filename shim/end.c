@@ -17,19 +17,9 @@
 #define LOOK_SLICES   1000 /* 2 s for the last look */
 #define REPORT_SLICES 2500 /* 5 s for the summary */
 
-/* Waits until *word is not 0, the observer is dead, or time is up. */
 static void wait_for(const uint32_t *word, uint32_t slices)
 {
-	struct shim_patience patience = { 0 };
-
-	while (shim_waits_on(&patience, slices)) {
-		uint32_t bell = __atomic_load_n(&shim_session.target_bell,
-		                                __ATOMIC_ACQUIRE);
-
-		if (__atomic_load_n(word, __ATOMIC_ACQUIRE))
-			return;
-		shim_wait(&shim_session.target_bell, bell, SLICE_NS);
-	}
+	shim_wait_until(word, 1, slices, SLICE_NS);
 }
 
 /* Another thread is ending the process: nothing is left to do but wait for it,

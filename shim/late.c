@@ -20,22 +20,6 @@ void shim_late_unlock(void)
 	__atomic_store_n(&lock, 0, __ATOMIC_RELEASE);
 }
 
-static int answered(struct session_request *request)
-{
-	struct shim_patience patience = { 0 };
-
-	while (shim_waits_on(&patience, SLICES)) {
-		uint32_t bell = __atomic_load_n(&shim_session.target_bell,
-		                                __ATOMIC_ACQUIRE);
-
-		if (__atomic_load_n(&request->state, __ATOMIC_ACQUIRE) ==
-		    SESSION_ANSWERED)
-			return 1;
-		shim_wait(&shim_session.target_bell, bell, SLICE_NS);
-	}
-	return 0;
-}
-
 /* A question that was given up is not asked over until its answer has come: the
  * observer may be writing it. */
 static int may_ask(uint32_t *state)
@@ -62,7 +46,8 @@ static void ask(uint64_t start, uint64_t size, uint32_t prot)
 		__atomic_load_n(&shim_session.order, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&request->state, SESSION_ASKED, __ATOMIC_SEQ_CST);
 	shim_ring_bell();
-	if (!answered(request))
+	if (!shim_wait_until(&request->state, SESSION_ANSWERED, SLICES,
+	                     SLICE_NS))
 		return;
 	if (request->patch_count)
 		shim_patch_late(start, size, prot, request->bias, shim_reply,

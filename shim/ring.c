@@ -90,6 +90,24 @@ int shim_waits_on(struct shim_patience *patience, uint32_t slices)
 	return patience->still < slices;
 }
 
+/* Until *word, which the observer sets with a ring of the bell, is `value`; 0:
+ * it is gone, or has stood still for so many slices of `ns`. */
+int shim_wait_until(const uint32_t *word, uint32_t value, uint32_t slices,
+                    long ns)
+{
+	struct shim_patience patience = { 0 };
+
+	while (shim_waits_on(&patience, slices)) {
+		uint32_t bell = __atomic_load_n(&shim_session.target_bell,
+		                                __ATOMIC_ACQUIRE);
+
+		if (__atomic_load_n(word, __ATOMIC_ACQUIRE) == value)
+			return 1;
+		shim_wait(&shim_session.target_bell, bell, ns);
+	}
+	return 0;
+}
+
 /* Asks the observer to make room and naps; 0: that was often enough, or there
  * is no observer. */
 int shim_ring_waits_on(struct shim_patience *patience)

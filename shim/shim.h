@@ -215,6 +215,8 @@ struct shim_patience {
  * stood still for so many `slices`. */
 int shim_waits_on(struct shim_patience *patience, uint32_t slices);
 int shim_ring_waits_on(struct shim_patience *patience);
+int shim_wait_until(const uint32_t *word, uint32_t value, uint32_t slices,
+                    long ns);
 
 /* stack.c */
 void shim_describe_site(struct ring_slot *slot, const struct shim_frame *frame);
