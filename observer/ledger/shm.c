@@ -116,6 +116,18 @@ static void note_attach(struct replay *replay, struct call *call,
 		race_release(replay, span);
 }
 
+/* `piece` knows what is there, the span where. */
+static void map_attached(struct replay *replay, struct call *call,
+                         struct span span, struct space_piece piece)
+{
+	note_attach(replay, call, span);
+	piece.start = span.start;
+	piece.end = span.end;
+	piece.event = call->from;
+	piece.flags = MAP_SHARED;
+	effect_map(replay, &piece);
+}
+
 static void forget_attach(struct replay *replay, struct attach *attach)
 {
 	const struct attach *all = replay->attach.item;
@@ -132,14 +144,9 @@ void shmat_end(struct replay *replay, struct call *call)
 		replay->ambiguous++;
 		return;
 	}
-	note_attach(replay, call, span);
-	effect_map(replay, &(struct space_piece){
-				   .start = span.start,
-				   .end = span.end,
-				   .event = call->from,
-				   .flags = MAP_SHARED,
-				   .prot = protection(event->args[2]),
-			   });
+	map_attached(
+		replay, call, span,
+		(struct space_piece){ .prot = protection(event->args[2]) });
 }
 
 static struct span attach_span(const struct replay *replay, uint32_t call,
@@ -190,15 +197,9 @@ void ring_end(struct replay *replay, struct call *call)
 
 	if (span_empty(span))
 		return;
-	note_attach(replay, call, span);
-	effect_map(replay, &(struct space_piece){
-				   .start = span.start,
-				   .end = span.end,
-				   .event = call->from,
-				   .flags = MAP_SHARED,
-				   .prot = PROT_READ | PROT_WRITE,
-				   .what = SPACE_AIO,
-			   });
+	map_attached(replay, call, span,
+	             (struct space_piece){ .prot = PROT_READ | PROT_WRITE,
+	                                   .what = SPACE_AIO });
 }
 
 struct span ring_span(const struct replay *replay, uint64_t start)
