@@ -165,8 +165,7 @@ struct session_family {
 	uint64_t device, inode; /* and the file that it must lead to */
 	uint32_t adopts; /* the target gets orphans, goload's among them: its
 	                    children are not followed */
-	uint32_t unused;
-	char words[SESSION_REPLY - SESSION_FAMILY - 40];
+	char words[SESSION_REPLY - SESSION_FAMILY - 36];
 };
 
 _Static_assert(sizeof(struct session_family) == SESSION_REPLY - SESSION_FAMILY,

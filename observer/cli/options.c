@@ -97,8 +97,8 @@ const struct cli_option_row cli_options[] = {
 	  "its own",
 	  "The run files of children have %p behind the name if it has none, and "
 	  "a number where that exists already. A program that goload cannot load "
-	  "runs without it: it and children that never call execve are counted "
-	  "as not observed." },
+	  "runs without it. Processes that goload was not started for, as those "
+	  "that never call execve, are counted as not observed." },
 	{ NULL, "--at", "TIME", INTO(at), IN(CLI_MAP),
 	  "the moment: 12.5ms, 1.2s or a number of ns after the run began, "
 	  "start, peak (of VmSize), or end, the default",

@@ -5,6 +5,14 @@
 #ifndef HAZARDS_SITES_H
 #define HAZARDS_SITES_H
 
+#define MADVISE_AND_RETURN                                                     \
+	"	mov $4096,%esi\n"                                                    \
+	"	xor %edx,%edx\n"                                                     \
+	"	nop\n"                                                               \
+	"	mov $28,%eax\n"                                                      \
+	"	syscall\n"                                                           \
+	"	ret\n"
+
 __asm__(".text\n"
         /* a branch leads into what would be the window; the next function
          * leaves no room behind it */
@@ -42,24 +50,12 @@ __asm__(".text\n"
         "	.p2align 12,0xcc\n"
         "	.skip 4096-1-13,0x90\n"
         ".globl site_across\n"
-        ".type site_across,@function\nsite_across:\n"
-        "	mov $4096,%esi\n"
-        "	xor %edx,%edx\n"
-        "	nop\n"
-        "	mov $28,%eax\n"
-        "	syscall\n"
-        "	ret\n"
+        ".type site_across,@function\nsite_across:\n" MADVISE_AND_RETURN
         ".size site_across,.-site_across\n"
         "	.p2align 12,0xcc\n"
         "	.skip 4096-3-8,0x90\n"
         ".globl site_between\n"
-        ".type site_between,@function\nsite_between:\n"
-        "	mov $4096,%esi\n"
-        "	xor %edx,%edx\n"
-        "	nop\n"
-        "	mov $28,%eax\n"
-        "	syscall\n"
-        "	ret\n"
+        ".type site_between,@function\nsite_between:\n" MADVISE_AND_RETURN
         ".size site_between,.-site_between\n");
 
 long site_target(int jump); /* getppid */
