@@ -241,6 +241,22 @@ dlv_attached()
 	return 1
 }
 
+# dlv_under_goload PROGRAM OPTION...: a program that dlv starts, dlv being goload's
+dlv_under_goload()
+{
+	program=$1
+	shift
+	printf '%s\n' 'break main.leaf' continue stack clearall continue exit \
+		>"$tmp/commands"
+	timeout -k 5 "$HUNG" "$GOLOAD" -q "$@" dlv exec "$tmp/$program" \
+		--allow-non-terminal-interactive=true -- 5 \
+		<"$tmp/commands" >"$tmp/dlv" 2>&1
+	grep -q 'main.middle' "$tmp/dlv" && grep -q 'sum 30$' "$tmp/dlv" &&
+		return
+	cat "$tmp/dlv"
+	return 1
+}
+
 # ----------------------------------------------------------------------------------
 
 # debugged WHO PROGRAM...
@@ -317,6 +333,10 @@ else
 	for program in go-exe go-pie; do
 		fact "dlv attach to $program breaks by name" \
 			dlv_attached "$program"
+		fact "goload dlv exec ./$program breaks by name" \
+			dlv_under_goload "$program"
+		fact "goload --follow dlv exec ./$program breaks by name" \
+			dlv_under_goload "$program" --follow
 	done
 fi
 finish
