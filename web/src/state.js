@@ -27,12 +27,14 @@ const choices = {
 };
 const listeners = [];
 const hear = (listener) => listeners.push(listener);
+let asked = 0, drawn = 0; // how often something else was; what is seen
+let known = "";           // the address, as it was read or written last
 
 function readState() {
-	const asked = new URLSearchParams(location.hash.slice(1));
+	known = location.hash.slice(1);
 	Object.assign(S, defaults);
 	S.b = S.t = D.duration;
-	for (const [name, value] of asked) {
+	for (const [name, value] of new URLSearchParams(known)) {
 		if (!(name in defaults))
 			continue;
 		if (numbers.has(name)) {
@@ -75,8 +77,11 @@ const writeState = (() => {
 		waiting = true;
 		setTimeout(() => {
 			waiting = false;
-			delete document.documentElement.dataset.busy;
-			const asked = new URLSearchParams();
+			if (location.hash.slice(1) !== known)
+				return; // somebody else wrote it: it is read next
+			if (drawn === asked)
+				delete document.documentElement.dataset.busy;
+			const words = new URLSearchParams();
 			for (const name of Object.keys(defaults)) {
 				const usual = name === "b" ? D.duration
 					: name === "t" ? S.b
@@ -84,16 +89,18 @@ const writeState = (() => {
 						? D.totals.reserved ? "reserved" : "committed"
 						: defaults[name];
 				if (S[name] !== usual && S[name] !== null)
-					asked.set(name, S[name]);
+					words.set(name, S[name]);
 			}
-			const hash = asked.toString();
-			if (location.hash.slice(1) !== hash)
+			const hash = words.toString();
+			if (known !== hash)
 				history.replaceState(null, "", "#" + hash);
+			known = location.hash.slice(1);
 		}, 120);
 	};
 })();
 
 function drawNow() {
+	drawn = asked;
 	computeSelection();
 	for (const listener of listeners)
 		listener();
@@ -104,6 +111,7 @@ const draw = soon(drawNow);
 
 // The page is busy until what was asked for is seen, and stands in the address.
 function tell() {
+	asked++;
 	document.documentElement.dataset.busy = "yes";
 	draw();
 }
