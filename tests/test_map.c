@@ -503,7 +503,7 @@ Test(map, sums_a_listing_up)
 	expect_text(text,
 	            "saved: 72.1 MiB of VmSize are shown, 16 KiB resident.\n"
 	            "Lines are left out in 2 places. Who made these mappings "
-	            "is not known: goload did not run the program.\n"
+	            "is not known: goload did not run the\nprogram.\n"
 	            "\n"
 	            "address                        offset          size    "
 	            "resident   what, whose; which file\n"
@@ -533,11 +533,88 @@ Test(map, sums_a_listing_up)
 	            "       4 KiB       4 KiB       1  vsyscall, kernel\n");
 }
 
+/* A listing with `vm_size` of the status in it, and what is said of that. */
+static void expect_told(const char *dots, const char *vm_size,
+                        const char *wanted)
+{
+	char listing[512], *text;
+
+	snprintf(listing, sizeof(listing),
+	         "VmPeak:\t    9999 kB\n"
+	         "VmSize:\t%8s kB\n"
+	         "00400000-00402000 r-xp 00000000 08:01 7   /bin/a\n"
+	         "%s"
+	         "00404000-00405000 rw-p 00000000 00:00 0\n"
+	         "ffffffffff600000-ffffffffff601000 r-xp 00000000 00:00 0 "
+	         "[vsyscall]\n",
+	         vm_size, dots);
+	text = listing_of(&(struct report_listing){ .file = "saved",
+	                                            .text = listing,
+	                                            .size = strlen(listing) },
+	                  1);
+	for (char *at = text; (at = strchr(at, '\n')) != NULL;)
+		*at = ' ';
+	cr_expect(strstr(text, wanted) != NULL, "%s", text);
+	free(text);
+}
+
+Test(map, tells_what_of_vmsize_a_listing_lacks)
+{
+	expect_told("", "12", "says that VmSize is 12 KiB: all is shown. ");
+	expect_told("", "20",
+	            "says that VmSize is 20 KiB: 8 KiB are missing. ");
+	expect_told("", "8",
+	            "says that VmSize is 8 KiB: 4 KiB less than it "
+	            "shows, of another moment. ");
+	expect_told("...\n", "20",
+	            "left out in 1 place, which has room for 8 KiB. It says "
+	            "that VmSize is 20 KiB: 8 KiB are left to these. ");
+	expect_told("...\n", "24",
+	            "12 KiB are left to these, more than they have room for. ");
+}
+
+/* Two parts whose rests fill a gap, with one more arena or without. */
+Test(map, finds_room_for_arenas_between_parts)
+{
+	static const struct {
+		const char *head, *tail, *wanted;
+	} cases[] = {
+		{ "7f0010000000-7f0010021000", "7f0014021000-7f0018000000",
+		  "libc; 2 of them in part\n" },
+		{ "7f0010000000-7f0010021000", "7f0018021000-7f001c000000",
+		  "libc; 2 of them in part, with room for just 1 more "
+		  "between\n" },
+		{ "7f0010000000-7f0010021000", "7f001c042000-7f0020000000",
+		  "libc; 2 of them in part, with room for just 2 more "
+		  "between\n" },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		char listing[512], *text;
+
+		snprintf(listing, sizeof(listing),
+		         "7f0000000000-7f0000021000 rw-p 00000000 00:00 0\n"
+		         "7f0000021000-7f0004000000 ---p 00000000 00:00 0\n"
+		         "%s rw-p 00000000 00:00 0\n"
+		         "...\n"
+		         "%s ---p 00000000 00:00 0\n",
+		         cases[i].head, cases[i].tail);
+		text = listing_of(
+			&(struct report_listing){ .file = "saved",
+		                                  .text = listing,
+		                                  .size = strlen(listing) },
+			1);
+		cr_expect(strstr(text, cases[i].wanted) != NULL, "%s", text);
+		free(text);
+	}
+}
+
 Test(map, takes_anything_for_a_listing)
 {
 	static const char *const none[] = {
 		"",         "\n",
 		"...",      "Rss: 4 kB\n",
+		"VmSize:",  "VmSize: 4 kB\n...\n",
 		"1000",     "1000-",
 		"1-2",      "2000-1000 rw-p 0 00:00 0\n",
 		"x-y rw-p", "1000-2000 zzzz 00000000 00:00 0\n",

@@ -6,6 +6,9 @@
  *   7face8000000-7face8021000 rw-p 00000000 00:00 0
  *   7face8021000-7facec000000 ---p 00000000 00:00 0
  *   ...
+ *
+ * A line "VmSize: 388496 kB", as /proc/PID/status has it, may stand anywhere:
+ * then what is left to the dots is told.
  */
 #include "observer/report/map.h"
 
@@ -31,7 +34,8 @@
 #define GO_HEAP     0xc000000000u
 #define GO_HEAP_END 0xd000000000u
 
-#define KIND 96 /* room for a kind */
+#define KIND  96 /* room for a kind */
+#define WIDTH 92 /* of sentences */
 
 struct part { /* of the text; not NUL-terminated */
 	const char *text;
@@ -52,7 +56,8 @@ struct shown { /* a line */
 struct sum { /* of one kind */
 	const struct shown *first;
 	uint64_t size, resident, things, in_part;
-	uint64_t whole; /* size of each thing that is all there; 0: differs */
+	uint64_t between; /* what is left out has room for just so many more */
+	uint64_t whole;   /* size of each thing that is all there; 0: differs */
 };
 
 struct listing {
@@ -67,6 +72,10 @@ struct listing {
 	struct sum *sum;
 	size_t sum_count;
 	uint64_t size, resident_size; /* what VmSize and VmRSS count */
+	uint64_t room;                /* of the gaps, if ... */
+	int bounded;                  /* ... each has two ends */
+	uint64_t vm_size;             /* as a line of it says */
+	int told;                     /* one does */
 };
 
 /* ---- reading ------------------------------------------------------------ */
@@ -172,19 +181,32 @@ static int is_dots(struct part text)
 	return dots >= 2;
 }
 
-/* "Rss:                132 kB" of smaps */
-static void read_resident(struct listing *listing, struct part text)
+/* "Rss:                132 kB" */
+static int read_field(struct part text, const char *name, uint64_t *bytes)
 {
-	struct shown *last = &listing->line[listing->count - 1];
+	size_t size = strlen(name);
 	uint64_t kib;
 
-	if (text.size < 4 || memcmp(text.text, "Rss:", 4) != 0)
-		return;
-	text.text += 4;
-	text.size -= 4;
+	if (text.size < size || memcmp(text.text, name, size) != 0)
+		return 0;
+	text.text += size;
+	text.size -= size;
 	skip_blanks(&text);
-	if (number(&text, 10, &kib) && kib <= UINT64_MAX / KIB) {
-		last->resident = kib * KIB;
+	if (!number(&text, 10, &kib) || kib > UINT64_MAX / KIB)
+		return 0;
+	*bytes = kib * KIB;
+	return 1;
+}
+
+/* What smaps and status say besides. */
+static void read_fields(struct listing *listing, struct part text)
+{
+	uint64_t rss;
+
+	if (read_field(text, "VmSize:", &listing->vm_size))
+		listing->told = 1;
+	if (listing->count && read_field(text, "Rss:", &rss)) {
+		listing->line[listing->count - 1].resident = rss;
 		listing->resident = 1;
 	}
 }
@@ -222,8 +244,7 @@ static void take(struct listing *listing, struct part text)
 		listing->gaps += !listing->gap;
 		listing->gap = 1;
 	} else if (!read_line(text, &line)) {
-		if (listing->count)
-			read_resident(listing, text);
+		read_fields(listing, text);
 	} else if (line.start >= last) {
 		add(listing, &line);
 	}
@@ -596,6 +617,45 @@ static void add_to(const struct listing *listing, struct sum *sum,
 	sum->in_part += line->in_part;
 }
 
+static int of_kind(const void *line, const void *sum)
+{
+	return compare_kinds(line, ((const struct sum *)sum)->first);
+}
+
+/* How many whole things fit between two parts, of which the missing rest lies
+ * there, too?  0 unless they fill it. */
+static uint64_t fit_between(const struct shown *a, const struct shown *b,
+                            uint64_t whole)
+{
+	uint64_t all = size_of(a) + (b->start - a->end) + size_of(b);
+
+	if (!whole || all % whole != 0 || all / whole < 2)
+		return 0;
+	return all / whole - 2;
+}
+
+/* While the sums are still in the order of their kinds. */
+static void add_gaps(struct listing *listing)
+{
+	listing->bounded = !listing->gap && !listing->line[0].after_gap;
+	for (size_t i = 1; i < listing->count; i++) {
+		const struct shown *a = &listing->line[i - 1], *b = a + 1;
+
+		if (!b->after_gap)
+			continue;
+		listing->room += b->start - a->end;
+		if (starts(b->path, "[vsyscall]"))
+			listing->bounded = 0;
+		if (a->in_part && b->in_part && compare_kinds(a, b) == 0) {
+			struct sum *sum =
+				bsearch(a, listing->sum, listing->sum_count,
+			                sizeof(*sum), of_kind);
+
+			sum->between += fit_between(a, b, sum->whole);
+		}
+	}
+}
+
 static void add_kinds(struct listing *listing)
 {
 	const struct shown **line = calloc(listing->count, sizeof(*line));
@@ -614,6 +674,7 @@ static void add_kinds(struct listing *listing)
 			listing->sum[listing->sum_count++].first = line[i];
 		add_to(listing, &listing->sum[listing->sum_count - 1], line[i]);
 	}
+	add_gaps(listing);
 	qsort(listing->sum, listing->sum_count, sizeof(*listing->sum), by_size);
 	free(line);
 }
@@ -643,6 +704,66 @@ static const char *perms_of(const struct shown *line,
 	return map_perms(text, &life);
 }
 
+static void print_gaps(FILE *out, const struct listing *listing)
+{
+	char text[UNITS_EXACT];
+
+	fprintf(out, "Lines are left out in %s place%s",
+	        units_count(text, listing->gaps),
+	        listing->gaps == 1 ? "" : "s");
+	if (listing->bounded)
+		fprintf(out, ", which %s room for %s",
+		        listing->gaps == 1 ? "has" : "have",
+		        units_exact(text, listing->room));
+	fputs(". ", out);
+}
+
+/* What it shows against what it says of VmSize. */
+static void print_told(FILE *out, const struct listing *listing)
+{
+	char all[UNITS_EXACT], text[UNITS_EXACT];
+	uint64_t left = listing->vm_size - listing->size;
+
+	fprintf(out, "It says that VmSize is %s: ",
+	        units_exact(all, listing->vm_size));
+	if (listing->size > listing->vm_size)
+		fprintf(out, "%s less than it shows, of another moment. ",
+		        units_exact(text, -left));
+	else if (left == 0)
+		fputs("all is shown. ", out);
+	else if (!listing->gaps)
+		fprintf(out, "%s are missing. ", units_exact(text, left));
+	else
+		fprintf(out, "%s are left to these%s. ",
+		        units_exact(text, left),
+		        listing->bounded && left > listing->room
+		                ? ", more than they have room for"
+		                : "");
+}
+
+static void print_sentences(const struct screen *screen,
+                            const struct listing *listing)
+{
+	int width = screen->style->width;
+	char *text = NULL;
+	size_t size;
+	FILE *words = open_memstream(&text, &size);
+
+	if (!words)
+		return;
+	if (listing->gaps)
+		print_gaps(words, listing);
+	if (listing->told)
+		print_told(words, listing);
+	fputs("Who made these mappings is not known: goload did not run the "
+	      "program.",
+	      words);
+	if (fclose(words) == 0)
+		units_wrap(screen->out, text, 0,
+		           width > 0 && width < WIDTH ? width : WIDTH);
+	free(text);
+}
+
 static void print_headline(const struct screen *screen,
                            const struct listing *listing)
 {
@@ -663,13 +784,8 @@ static void print_headline(const struct screen *screen,
 		fprintf(out, ", %s resident",
 		        report_cell(style, text, listing->resident_size, 0));
 	fputs(".\n", out);
-	if (listing->gaps)
-		fprintf(out, "Lines are left out in %s place%s. ",
-		        units_count(text, listing->gaps),
-		        listing->gaps == 1 ? "" : "s");
-	fputs("Who made these mappings is not known: goload did not run the "
-	      "program.\n\n",
-	      out);
+	print_sentences(screen, listing);
+	putc('\n', out);
 }
 
 static void print_owner(FILE *out, const char *owner)
@@ -724,6 +840,9 @@ static void print_sum(const struct screen *screen,
 		fprintf(out, ", %s each", units_exact(text, sum->whole));
 	if (sum->in_part)
 		fprintf(out, "; %" PRIu64 " of them in part", sum->in_part);
+	if (sum->between)
+		fprintf(out, ", with room for just %" PRIu64 " more between",
+		        sum->between);
 	putc('\n', out);
 }
 
@@ -751,13 +870,19 @@ static void json_part(FILE *out, struct part part)
 	free(copy);
 }
 
+static void json_number(FILE *out, int known, uint64_t number)
+{
+	if (known)
+		fprintf(out, "%" PRIu64, number);
+	else
+		fputs("null", out);
+}
+
 static void json_resident(FILE *out, const struct listing *listing,
                           uint64_t bytes)
 {
-	if (listing->resident)
-		fprintf(out, ", \"resident\": %" PRIu64, bytes);
-	else
-		fputs(", \"resident\": null", out);
+	fputs(", \"resident\": ", out);
+	json_number(out, listing->resident, bytes);
 }
 
 static void json_kind(FILE *out, const struct shown *line)
@@ -793,10 +918,7 @@ static void json_head(FILE *out, const struct listing *listing)
 	const struct report_listing *from = listing->from;
 
 	fputs("{\n  \"schema\": \"goload/1\",\n  \"pid\": ", out);
-	if (from->pid)
-		fprintf(out, "%" PRIu64, from->pid);
-	else
-		fputs("null", out);
+	json_number(out, from->pid != 0, from->pid);
 	fputs(", \"file\": ", out);
 	map_json_text(out, from->file);
 	fputs(", \"program\": ", out);
@@ -806,6 +928,10 @@ static void json_head(FILE *out, const struct listing *listing)
 	        "  \"totals\": {\"vm_size\": %" PRIu64,
 	        listing->gaps, listing->size);
 	json_resident(out, listing, listing->resident_size);
+	fputs(", \"room\": ", out);
+	json_number(out, listing->bounded, listing->room);
+	fputs(", \"told\": ", out);
+	json_number(out, listing->told, listing->vm_size);
 	fputs("},\n", out);
 }
 
@@ -825,8 +951,8 @@ static void json_all(FILE *out, const struct listing *listing)
 		json_kind(out, sum->first);
 		fprintf(out,
 		        ", \"count\": %" PRIu64 ", \"in_part\": %" PRIu64
-		        ", \"size\": %" PRIu64,
-		        sum->things, sum->in_part, sum->size);
+		        ", \"between\": %" PRIu64 ", \"size\": %" PRIu64,
+		        sum->things, sum->in_part, sum->between, sum->size);
 		json_resident(out, listing, sum->resident);
 		putc('}', out);
 	}
