@@ -50,6 +50,15 @@
 	"# UNIT goload_run_duration_seconds seconds\n" \
 	"# HELP goload_run_duration_seconds How long the program ran.\n" \
 	"goload_run_duration_seconds{program=\"http\"} 0.099999000\n" \
+	"# TYPE goload_run_complete gauge\n" \
+	"# HELP goload_run_complete 1 when all that was recorded is there, to the end.\n" \
+	"goload_run_complete{program=\"http\"} 1\n" \
+	"# TYPE goload_run_exit_status gauge\n" \
+	"# HELP goload_run_exit_status How the program exited; missing when it did not.\n" \
+	"goload_run_exit_status{program=\"http\"} 0\n" \
+	"# TYPE goload_run_signal gauge\n" \
+	"# HELP goload_run_signal The signal that killed the program; 0: none did.\n" \
+	"goload_run_signal{program=\"http\"} 0\n" \
 	"# TYPE goload_run_checked gauge\n" \
 	"# HELP goload_run_checked 1 when the ledger was checked against the kernel's last map.\n" \
 	"goload_run_checked{program=\"http\"} 1\n" \

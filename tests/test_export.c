@@ -64,6 +64,17 @@ static void write_as(struct exported *of, export_writer *writer)
 	fclose(out);
 }
 
+static void write_textfile(struct exported *of, const char *run)
+{
+	FILE *out;
+
+	free(of->bytes);
+	of->bytes = NULL;
+	out = open_memstream(&of->bytes, &of->size);
+	cr_assert(export_textfile(out, of->ledger, run));
+	fclose(out);
+}
+
 static void forget(struct exported *of)
 {
 	free(of->bytes);
@@ -674,5 +685,122 @@ Test(export_sqlite, is_of_the_same_bytes_each_time)
 	cr_expect(eq(sz, of.size, size));
 	cr_expect(memcmp(first, of.bytes, size) == 0);
 	free(first);
+	forget(&of);
+}
+
+/* ---- text files ---------------------------------------------------------- */
+
+/* The lines of the golden text, as they are in a text file called `blue`. */
+static char *as_textfile(const char *golden)
+{
+	static const char program[] = "{program=\"http\"";
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
+
+	for (const char *end; *golden; golden = end + 1) {
+		const char *at = strstr(golden, program);
+
+		end = strchr(golden, '\n');
+		if (strncmp(golden, "# UNIT", 6) == 0 ||
+		    strncmp(golden, "# EOF", 5) == 0)
+			continue;
+		if (at && at < end) {
+			at += strlen(program);
+			fprintf(out, "%.*s,run=\"blue\"", (int)(at - golden),
+			        golden);
+			golden = at;
+		}
+		fprintf(out, "%.*s", (int)(end + 1 - golden), golden);
+	}
+	fclose(out);
+	return text;
+}
+
+Test(export_textfile, has_the_same_gauges_each_with_its_run)
+{
+	struct exported of;
+	char *golden = as_textfile(GOLDEN_OPENMETRICS);
+
+	small_run(&of);
+	write_textfile(&of, "blue");
+	expect_text(of.bytes, golden);
+	free(golden);
+	forget(&of);
+}
+
+/* The rows become words that only this run has, in that order. */
+static void give_words(struct ledger *ledger, const char *const *words,
+                       const char *const *owners, size_t count)
+{
+	ledger->word = realloc(ledger->word, (ledger->word_count + count) *
+	                                             sizeof(*ledger->word));
+	for (size_t i = 0; i < count; i++) {
+		char *word = strdup(words[i]);
+
+		ledger->word[ledger->word_count++] = word;
+		ledger->row[i].kind = word;
+		ledger->row[i].owner = owners[i];
+		ledger->row[i].reserved = 0;
+		ledger->row[i].committed = 1000 + i;
+	}
+}
+
+Test(export_textfile, has_no_names_of_files_or_of_the_program_for_its_mappings)
+{
+	static const char *const words[] = { "libz.so.1 text", "libz.so.1 data",
+		                             "file /a.db", "my cache" };
+	static const char *const owners[] = { "library", "library", "program",
+		                              "program" };
+	struct exported of;
+
+	small_run(&of);
+	give_words(of.ledger, words, owners, 4);
+	write_textfile(&of, "blue");
+	expect_part(of.bytes, "kind=\"shared library\",owner=\"library\","
+	                      "state=\"committed\"} 2001\n");
+	expect_part(of.bytes, "kind=\"file mapping\",owner=\"program\","
+	                      "state=\"committed\"} 1002\n");
+	expect_part(of.bytes, "kind=\"named mapping\",owner=\"program\","
+	                      "state=\"committed\"} 1003\n");
+	for (size_t i = 0; i < 4; i++)
+		expect_no_part(of.bytes, words[i]);
+	forget(&of);
+}
+
+Test(export_textfile, tells_what_only_a_newer_go_knows_as_go_s)
+{
+	static const char *const words[] = { "quantum index",
+		                             "libc.so.6 text" };
+	static const char *const owners[] = { "Go runtime", "libc" };
+	struct exported of;
+
+	small_run(&of);
+	give_words(of.ledger, words, owners, 2);
+	write_textfile(&of, "blue");
+	expect_part(of.bytes, "kind=\"Go runtime, other\",owner=\"Go runtime\""
+	                      ",state=\"committed\"} 1000\n");
+	expect_part(of.bytes, "kind=\"shared library\",owner=\"libc\","
+	                      "state=\"committed\"} 1001\n");
+	forget(&of);
+}
+
+Test(export_textfile, tells_death_by_a_signal_from_an_exit)
+{
+	struct exported of;
+	struct file_end end;
+
+	small_run(&of);
+	end = *of.ledger->run->end;
+	end.kind = FILE_END_SIGNALED;
+	end.value = 9;
+	((struct ledger_run *)of.ledger->run)->end = &end;
+	write_textfile(&of, "blue");
+	expect_part(of.bytes, "goload_run_signal{program=\"http\","
+	                      "run=\"blue\"} 9\n");
+	expect_no_part(of.bytes, "goload_run_exit_status");
+	end.kind = FILE_END_UNKNOWN;
+	write_textfile(&of, "blue");
+	expect_no_part(of.bytes, "goload_run_signal");
 	forget(&of);
 }

@@ -12,6 +12,7 @@
  *   opened.c   a run file with its names and its ledger
  *   compare.c  goload compare
  *   why.c      their option --why
+ *   metrics.c  --metrics-file
  *   export.c   goload export
  *   inspect.c  goload inspect
  *   map.c      goload map
@@ -86,6 +87,7 @@ struct cli_options {
 	const char *output; /* -o */
 	bool quiet;         /* -q */
 	const char *log;    /* --log-file */
+	const char *metrics_file; /* --metrics-file */
 	int format;         /* --format: enum report_format; export: its word */
 	int metric;         /* --metric: enum export_metric */
 	bool redact;        /* --redact */
@@ -197,10 +199,16 @@ bool cli_read_run(const char *object, const void *bytes, size_t size,
 struct cli_opened cli_open_run(const char *path, const char *doing);
 void cli_close_run(const struct cli_opened *opened);
 
-/* report.c: a whole report of run file bytes, or the stacks behind the rows
- * that options->why names; false after a complaint. */
-bool cli_print(FILE *out, const char *object, const void *bytes, size_t size,
+/* report.c: a whole report, or the stacks behind the rows that options->why
+ * names; false after a complaint. */
+bool cli_print(FILE *out, const char *object, const struct cli_opened *opened,
                const struct cli_options *options);
+
+/* metrics.c: the file appears whole, in the place of one of that name, or not
+ * at all: then there is a complaint. */
+void cli_write_metrics(const char *path, const struct ledger *ledger);
+/* The size of its name without ".prom". */
+size_t cli_metrics_stem(const char *path);
 
 /* why.c: does the word name a row?  false after a complaint. */
 bool cli_has_row(const char *object, const struct ledger *ledger,

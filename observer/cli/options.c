@@ -40,6 +40,16 @@ const struct cli_option_row cli_options[] = {
 	  "add what goload itself says to FILE, not to standard error",
 	  "The ledger is a part of that. In the name % has the same meanings as "
 	  "for --output." },
+	{ NULL, "--metrics-file", "FILE", INTO(metrics_file), RUNNING,
+	  "write gauges of the run to FILE at its end, for Prometheus",
+	  "For the textfile collector of node_exporter: a FILE in its directory "
+	  "whose name ends in .prom. It appears whole, in the place of the one "
+	  "of the run before; when it cannot be written goload says so, and the "
+	  "program ends as it would. Its name without .prom is the label run of "
+	  "all gauges, and keeps those of many files apart: use %e in it, which "
+	  "has the same meaning as for --output, rather than %p. With --follow "
+	  "a child writes to a file of its own: FILE with the name of its "
+	  "program in front of .prom, unless the name has %e or %p." },
 	{ NULL, "--format", "text|json|html", INTO(format), IN(CLI_REPORT),
 	  "how to print",
 	  "html is a page to look at in a browser, in one file that needs no "

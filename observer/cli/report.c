@@ -40,18 +40,13 @@ static bool can_print(const char *object, const struct cli_opened *opened,
 	       cli_has_row(object, opened->ledger, options->why);
 }
 
-bool cli_print(FILE *out, const char *object, const void *bytes, size_t size,
+bool cli_print(FILE *out, const char *object, const struct cli_opened *opened,
                const struct cli_options *options)
 {
-	struct cli_opened opened;
-	bool done;
+	bool done = can_print(object, opened, options) &&
+	            print(out, opened, options);
 
-	if (!cli_read_run(object, bytes, size, &opened))
-		return false;
-	done = can_print(object, &opened, options) &&
-	       print(out, &opened, options);
 	fflush(out);
-	cli_close_run(&opened);
 	return done;
 }
 

@@ -25,6 +25,7 @@
 struct story {
 	const char *path; /* the program */
 	char *output;     /* the run file, or NULL */
+	char *metrics;    /* --metrics-file, or NULL */
 	const struct cli_options *options;
 	bool summary;
 	bool is_child; /* whose standard error is somebody's */
@@ -127,10 +128,11 @@ static int open_new(const char *path, int flags)
 	return fd;
 }
 
-static bool tells_pids(const char *pattern)
+/* Has the pattern %what? */
+static bool tells(const char *pattern, char what)
 {
 	while ((pattern = strchr(pattern, '%'))) {
-		if (pattern[1] == 'p')
+		if (pattern[1] == what)
 			return true;
 		pattern += pattern[1] ? 2 : 1;
 	}
@@ -144,7 +146,7 @@ static int open_followed(char **path, const char *pattern, const char *program)
 	char *name, *at;
 	int fd;
 
-	if (asprintf(&name, "%s%s", pattern, tells_pids(pattern) ? "" : ".%p") <
+	if (asprintf(&name, "%s%s", pattern, tells(pattern, 'p') ? "" : ".%p") <
 	    0)
 		cli_fail(CLI_FAILED, pattern, ENOMEM, "cannot be written");
 	*path = expand_name("-o", name, program);
@@ -158,6 +160,23 @@ static int open_followed(char **path, const char *pattern, const char *program)
 	if (fd < 0)
 		cli_fail(CLI_FAILED, *path, errno, "cannot be written");
 	return fd;
+}
+
+/* A child's file must not take its parent's place, and runs of one program
+ * take turns. */
+static char *metrics_name(const char *pattern, const char *program,
+                          bool is_child)
+{
+	int stem = (int)cli_metrics_stem(pattern);
+	char *own, *name;
+
+	if (!is_child || tells(pattern, 'e') || tells(pattern, 'p'))
+		return expand_name("--metrics-file", pattern, program);
+	if (asprintf(&own, "%.*s.%%e%s", stem, pattern, pattern + stem) < 0)
+		cli_fail(CLI_FAILED, pattern, ENOMEM, "cannot be written");
+	name = expand_name("--metrics-file", own, program);
+	free(own);
+	return name;
 }
 
 static void say_net(const struct story *story, const void *bytes, size_t size)
@@ -206,30 +225,43 @@ static void say_next(const char *path)
 	free(text);
 }
 
-static void print_summary(const struct story *story, const void *run,
-                          size_t size)
+static void print_summary(const struct story *story,
+                          const struct cli_opened *opened)
 {
 	FILE *out = story->log_fd == STDERR_FILENO ? stderr
 	                                           : fdopen(story->log_fd, "a");
 
 	if (out)
-		cli_print(out, story->path, run, size, story->options);
+		cli_print(out, story->path, opened, story->options);
+}
+
+static void use_ledger(const struct story *story, bool print, const void *run,
+                       size_t size)
+{
+	struct cli_opened opened;
+
+	if (!cli_read_run(story->path, run, size, &opened))
+		return;
+	if (story->metrics)
+		cli_write_metrics(story->metrics, opened.ledger);
+	if (print)
+		print_summary(story, &opened);
+	cli_close_run(&opened);
 }
 
 /* In the observer, when the run is over. */
 static void finish(void *context, const void *run, size_t size, int error)
 {
 	const struct story *story = context;
+	bool print = story->summary && !story->options->quiet;
 
 	if (error)
 		cli_complain(story->output, error,
 		             "is not whole: writing stopped");
 	say_net(story, run, size);
-	if (story->options->quiet)
-		return;
-	if (story->summary)
-		print_summary(story, run, size);
-	else if (!story->is_child)
+	if (print || story->metrics)
+		use_ledger(story, print, run, size);
+	if (!story->summary && !story->options->quiet && !story->is_child)
 		say_next(story->output);
 }
 
@@ -348,6 +380,9 @@ int cli_run(enum cli_verb verb, const struct cli_options *options,
 	record.exe = program.exe;
 	record.program_fd = program.fd;
 	record.argv = program.argv;
+	if (options->metrics_file)
+		story.metrics = metrics_name(options->metrics_file, record.path,
+		                             followed != NULL);
 	if (options->output && followed) {
 		record.output_fd = open_followed(&story.output, options->output,
 		                                 record.path);

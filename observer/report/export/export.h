@@ -45,4 +45,8 @@ export_writer export_jsonl;
 export_writer export_sqlite;
 export_writer export_openmetrics;
 
+/* The gauges as node_exporter's textfile collector wants them, many runs' in
+ * one directory: `run` is which of them. */
+int export_textfile(FILE *out, const struct ledger *ledger, const char *run);
+
 #endif

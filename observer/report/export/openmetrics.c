@@ -3,6 +3,11 @@
  * A run is over: its counts are gauges, too (the two want a counter to have
  * names that exclude each other).  No label has an address, a process ID or a
  * time, and there are ROWS_MOST rows at most.
+ *
+ * A text file is for node_exporter, which serves many as one: the label `run`
+ * keeps them apart, each family has the same words in all of them, and what
+ * only this run has a word for (a library, a file, a name that the program
+ * gave) is a row of a kind that others have, too.
  */
 #include "observer/report/export/internal.h"
 #include "observer/report/internal.h"
@@ -21,6 +26,7 @@ struct measured { /* a row, or many */
 struct metrics {
 	FILE *out;
 	const struct ledger *ledger;
+	const char *run; /* of a text file: which it is; else NULL */
 	struct store store;
 	struct list rows; /* struct measured */
 };
@@ -53,6 +59,8 @@ static void open_sample(struct metrics *metrics, const char *name)
 	fprintf(metrics->out, "%s{program=\"", name);
 	put_value(metrics, units_base_name(metrics->ledger->run->path));
 	putc('"', metrics->out);
+	if (metrics->run)
+		put_label(metrics, "run", metrics->run);
 }
 
 static void close_sample(struct metrics *metrics, uint64_t value)
@@ -64,7 +72,7 @@ static void family(struct metrics *metrics, const char *name, const char *unit,
                    const char *help)
 {
 	fprintf(metrics->out, "# TYPE %s gauge\n", name);
-	if (unit)
+	if (unit && !metrics->run) /* unknown to Prometheus' own text */
 		fprintf(metrics->out, "# UNIT %s %s\n", name, unit);
 	fprintf(metrics->out, "# HELP %s %s\n", name, help);
 }
@@ -100,6 +108,38 @@ static void add_row(struct metrics *metrics, const char *kind,
 	of->committed += row->committed;
 	of->resident += row->resident;
 	of->mappings += row->mappings;
+}
+
+static int is_own_word(const struct ledger *ledger, const char *kind)
+{
+	for (size_t i = 0; i < ledger->word_count; i++)
+		if (ledger->word[i] == kind)
+			return 1;
+	return 0;
+}
+
+/* One of the kinds that any run may have. */
+static const char *common_kind(const struct ledger *ledger,
+                               const struct ledger_row *row)
+{
+	if (!is_own_word(ledger, row->kind))
+		return row->kind;
+	if (strcmp(row->owner, "library") == 0 ||
+	    strcmp(row->owner, "libc") == 0)
+		return "shared library";
+	if (strcmp(row->owner, "Go runtime") == 0)
+		return "Go runtime, other";
+	return strncmp(row->kind, "file ", 5) == 0 ? "file mapping"
+	                                           : "named mapping";
+}
+
+static void read_common_rows(struct metrics *metrics)
+{
+	const struct ledger *ledger = metrics->ledger;
+
+	for (size_t i = 0; i < ledger->row_count; i++)
+		add_row(metrics, common_kind(ledger, &ledger->row[i]),
+		        ledger->row[i].owner, &ledger->row[i]);
 }
 
 /* The largest rows, and one for all others. */
@@ -148,7 +188,10 @@ static void write_rows(struct metrics *metrics)
 {
 	const struct measured *row;
 
-	read_rows(metrics);
+	if (metrics->run)
+		read_common_rows(metrics);
+	else
+		read_rows(metrics);
 	row = metrics->rows.item;
 	family(metrics, "goload_memory_bytes", "bytes",
 	       "Address space of the program at its end, by what it is for: "
@@ -162,6 +205,25 @@ static void write_rows(struct metrics *metrics)
 }
 
 /* ---- the rest ----------------------------------------------------------- */
+
+static void write_end(struct metrics *metrics)
+{
+	const struct ledger_run *run = metrics->ledger->run;
+	const struct file_end *end = run->end;
+	int known = end && end->kind != FILE_END_UNKNOWN;
+
+	simple(metrics, "goload_run_complete", NULL,
+	       "1 when all that was recorded is there, to the end.",
+	       end && !run->torn);
+	if (known && end->kind == FILE_END_EXITED)
+		simple(metrics, "goload_run_exit_status", NULL,
+		       "How the program exited; missing when it did not.",
+		       end->value);
+	if (known)
+		simple(metrics, "goload_run_signal", NULL,
+		       "The signal that killed the program; 0: none did.",
+		       end->kind == FILE_END_SIGNALED ? end->value : 0);
+}
 
 static void write_run(struct metrics *metrics)
 {
@@ -181,6 +243,7 @@ static void write_run(struct metrics *metrics)
 	open_sample(metrics, "goload_run_duration_seconds");
 	fprintf(metrics->out, "} %" PRIu64 ".%09" PRIu64 "\n",
 	        ledger->duration / 1000000000, ledger->duration % 1000000000);
+	write_end(metrics);
 	simple(metrics, "goload_run_checked", NULL,
 	       "1 when the ledger was checked against the kernel's last map.",
 	       ledger->checked != 0);
@@ -239,19 +302,30 @@ static void write_memstats(struct metrics *metrics)
 	}
 }
 
+static int write_all(struct metrics *metrics)
+{
+	write_run(metrics);
+	write_sizes(metrics);
+	write_rows(metrics);
+	write_events(metrics);
+	write_memstats(metrics);
+	free(metrics->rows.item);
+	store_free(&metrics->store);
+	return !metrics->store.failed;
+}
+
 int export_openmetrics(FILE *out, const struct export_from *from)
 {
 	struct metrics metrics = { .out = out, .ledger = from->ledger };
-	int done;
+	int done = write_all(&metrics);
 
-	write_run(&metrics);
-	write_sizes(&metrics);
-	write_rows(&metrics);
-	write_events(&metrics);
-	write_memstats(&metrics);
 	fputs("# EOF\n", out);
-	done = !metrics.store.failed;
-	free(metrics.rows.item);
-	store_free(&metrics.store);
 	return done;
+}
+
+int export_textfile(FILE *out, const struct ledger *ledger, const char *run)
+{
+	struct metrics metrics = { .out = out, .ledger = ledger, .run = run };
+
+	return write_all(&metrics);
 }
