@@ -12,6 +12,8 @@
  *   opened.c   a run file with its names and its ledger
  *   compare.c  goload compare
  *   why.c      their option --why
+ *   trial.c    a program run by a verb that goes on afterwards
+ *   time.c     times as users type them
  *   metrics.c  --metrics-file
  *   export.c   goload export
  *   inspect.c  goload inspect
@@ -52,6 +54,7 @@ void cli_complain_of(const char *source);
 void cli_say_to(int fd);
 /* What ends the process calls this first; it may not return. */
 void cli_before_end(void (*act)(void));
+void cli_ending(void);
 void cli_end(int status) __attribute__((noreturn));
 /* The same with "Try 'goload help VERB'." behind; status 125. */
 void cli_misused(const char *verb, const char *object, const char *what)
@@ -81,6 +84,12 @@ enum cli_naming {
 	CLI_NAMES_AUTO, /* if they want to: told that the kernel can */
 	CLI_NAMES_ALL,  /* Go 1.25 and later is asked to */
 	CLI_NAMES_OFF,  /* told what the kernel says */
+};
+
+/* The values of an option that may be given more than once. */
+struct cli_list {
+	const char *word[64];
+	int count;
 };
 
 struct cli_options {
@@ -122,6 +131,8 @@ enum cli_verb {
 };
 
 const char *cli_verb_name(enum cli_verb verb);
+/* Is what stands behind its options a program and its arguments? */
+bool cli_takes_program(enum cli_verb verb);
 /* The verb that `word` names, or CLI_VERBS. */
 enum cli_verb cli_verb_of(const char *word);
 /* Adds to what *options says; argv[0] is the verb (or goload).  Options that
@@ -194,10 +205,67 @@ const void *cli_map(const char *path, size_t *size);
 /* Of the file's bytes, which the run points into; false after a complaint. */
 bool cli_read_run(const char *object, const void *bytes, size_t size,
                   struct cli_opened *opened);
+/* Is it a run file, by its first bytes? */
+bool cli_is_run(const char *path);
 /* Of the file, or the end of this process; `doing` is the word of the progress,
  * which the caller ends. */
 struct cli_opened cli_open_run(const char *path, const char *doing);
 void cli_close_run(const struct cli_opened *opened);
+
+/* time.c: "12345", "12.5ms", "1.2s" into ns; false when it is none. */
+bool cli_read_time(const char *text, uint64_t *ns);
+
+/*
+ * trial.c: a program that a verb runs and looks at afterwards, under goload or
+ * as it is.  Signals that others send to goload meanwhile go to the program;
+ * where its output is captured they end goload when it has ended.
+ */
+struct cli_limit {
+	int resource; /* RLIMIT_AS ... */
+	uint64_t bytes;
+};
+
+struct cli_trial {
+	char **argv;     /* as a user types it, ends with NULL */
+	bool native;     /* without goload: there is no run */
+	const char *run; /* where the run file stays; NULL: a temporary one */
+	const char *const *options; /* more of goload record's; ends with NULL,
+	                               or NULL */
+	const char *const *set; /* VAR=VALUE for its environment, likewise */
+	const struct cli_limit *limit;
+	int limits;
+	const char *cgroup; /* the directory of one to run in, or NULL */
+	bool own_output; /* standard input, output and error are the program's;
+	                    else /dev/null and captured */
+	const char *drive;  /* a shell command beside it, with GOLOAD_PID: when
+	                       it ends the program gets SIGTERM; or NULL */
+	uint64_t run_for;   /* ns after which it does; 0: it ends by itself */
+	uint64_t patience;  /* ns after which it hangs and is killed; 0: never */
+};
+
+struct cli_outcome {
+	int status;   /* wait status of the program */
+	bool refused; /* goload, or execve, did not start it */
+	bool hung;    /* it was killed when patience was over */
+	bool asked;   /* it got SIGTERM: its driver had ended, or its time */
+	int driver;   /* wait status of the driver; -1: there was none */
+	char *run;    /* path of the run file, or NULL */
+	int output;   /* its captured output (at most the first MiB), or -1 */
+	int run_fd;   /* of a temporary run file, which has no name any more */
+};
+
+/* False after a complaint: then there is nothing to forget. */
+bool cli_try(const struct cli_trial *trial, struct cli_outcome *outcome);
+void cli_forget(struct cli_outcome *outcome);
+/* The last lines of what was captured, on standard error. */
+void cli_show_output(const struct cli_outcome *outcome);
+/* It exited with 0, or was ended by the SIGTERM that it was sent, and its
+ * driver exited with 0. */
+bool cli_went_well(const struct cli_outcome *outcome);
+/* The path as goload's -o and --log-file take it, to be freed. */
+char *cli_escape(const char *path);
+/* Ends this process as that one ended. */
+void cli_end_as(int wait_status) __attribute__((noreturn));
 
 /* report.c: a whole report, or the stacks behind the rows that options->why
  * names; false after a complaint. */

@@ -36,10 +36,15 @@ void cli_before_end(void (*act)(void))
 	before_end = act;
 }
 
-void cli_end(int status)
+void cli_ending(void)
 {
 	if (before_end)
 		before_end();
+}
+
+void cli_end(int status)
+{
+	cli_ending();
 	exit(status);
 }
 

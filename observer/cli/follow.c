@@ -61,9 +61,13 @@ static void put_option(FILE *out, const struct cli_option_row *option,
                        const struct cli_options *options)
 {
 	const void *from = (const char *)options + option->into;
+	const struct cli_list *list = from;
 	const char *text = NULL;
 
-	if (!option->value) {
+	if (cli_is_list(option)) {
+		for (int i = 0; i < list->count; i++)
+			fprintf(out, "%s=%s%c", option->full, list->word[i], 0);
+	} else if (!option->value) {
 		if (*(const bool *)from)
 			fprintf(out, "%s%c", option->full, 0);
 	} else if (strchr(option->value, '|')) {

@@ -49,9 +49,8 @@ static int act(enum cli_verb verb, int argc, char **argv)
 	cli_parse(verb, false, argc, argv, &options);
 	if (!options.operands && verb != CLI_MAP)
 		cli_misused(cli_verb_name(verb), NULL,
-		            verb == CLI_RUN || verb == CLI_RECORD
-		                    ? "no program given"
-		                    : "no file given");
+		            cli_takes_program(verb) ? "no program given"
+		                                    : "no file given");
 	switch (verb) {
 	case CLI_REPORT:
 		return cli_report(&options);

@@ -21,42 +21,6 @@ struct view {
 	struct ledger_lives *lives;
 };
 
-/* "12345", "12.5ms", "1.2s" into ns; false when it is none. */
-static bool read_time(const char *text, uint64_t *ns)
-{
-	static const struct {
-		const char *name;
-		uint64_t ns;
-	} units[] = { { "", 1 },
-		      { "ns", 1 },
-		      { "us", 1000 },
-		      { "ms", 1000000 },
-		      { "s", 1000000000 } };
-	size_t whole = strspn(text, "0123456789"), digits = 0;
-	const char *unit = text + whole;
-	uint64_t scale = 0;
-
-	if (*unit == '.') {
-		digits = strspn(unit + 1, "0123456789");
-		unit += 1 + digits;
-	}
-	for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++)
-		if (strcmp(unit, units[i].name) == 0)
-			scale = units[i].ns;
-	if (!scale || whole + digits == 0)
-		return false;
-	*ns = 0;
-	for (size_t i = 0; i < whole; i++)
-		if (__builtin_mul_overflow(*ns, 10, ns) ||
-		    __builtin_add_overflow(*ns, (unsigned)(text[i] - '0'), ns))
-			return false;
-	if (__builtin_mul_overflow(*ns, scale, ns))
-		return false;
-	for (size_t i = 0; i < digits && (scale /= 10) > 0; i++)
-		*ns += scale * (unsigned)(text[whole + 1 + i] - '0');
-	return true;
-}
-
 /* When the program's first instruction was about to run. */
 static uint64_t start_of(const struct ledger_run *run)
 {
@@ -78,7 +42,7 @@ static uint64_t moment_of(const struct view *view)
 		return start_of(view->of.run);
 	if (strcmp(at, "peak") == 0)
 		return ledger_lives_peak(ledger, view->lives);
-	if (!read_time(at, &t))
+	if (!cli_read_time(at, &t))
 		cli_misused("map", at,
 		            "is no moment: 12.5ms, 1.2s, a number of ns, "
 		            "start, peak or end");

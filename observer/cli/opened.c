@@ -5,7 +5,10 @@
 #include "observer/symbol/symbol.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 const void *cli_map(const char *path, size_t *size)
 {
@@ -16,6 +19,18 @@ const void *cli_map(const char *path, size_t *size)
 	*size = bytes.size;
 	errno = 0;
 	return bytes.at;
+}
+
+bool cli_is_run(const char *path)
+{
+	char magic[sizeof(FILE_MAGIC) - 1];
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	bool is = fd >= 0 && read(fd, magic, sizeof(magic)) == sizeof(magic) &&
+	          memcmp(magic, FILE_MAGIC, sizeof(magic)) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	return is;
 }
 
 static void complain_of_bytes(const char *object, enum file_error error)

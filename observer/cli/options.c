@@ -168,6 +168,11 @@ const char *cli_verb_name(enum cli_verb verb)
 	return cli_verbs[verb].name;
 }
 
+bool cli_takes_program(enum cli_verb verb)
+{
+	return cli_verbs[verb].operand == CLI_OPERAND_PROGRAM;
+}
+
 enum cli_verb cli_verb_of(const char *word)
 {
 	enum cli_verb verb = CLI_RECORD;
@@ -180,6 +185,13 @@ enum cli_verb cli_verb_of(const char *word)
 static bool is_choice(const struct cli_option_row *option)
 {
 	return option->value && strchr(option->value, '|');
+}
+
+bool cli_is_list(const struct cli_option_row *option)
+{
+	size_t size = option->value ? strlen(option->value) : 0;
+
+	return size > 3 && strcmp(option->value + size - 3, "...") == 0;
 }
 
 /* ---- help ---------------------------------------------------------------- */
@@ -283,6 +295,17 @@ static int choose(enum cli_verb verb, const struct cli_option_row *option,
 	cli_misused(cli_verbs[verb].name, option->full, "takes another value");
 }
 
+static void add(enum cli_verb verb, const struct cli_option_row *option,
+                const char *value, struct cli_list *list)
+{
+	int room = sizeof(list->word) / sizeof(*list->word);
+
+	if (list->count == room)
+		cli_misused(cli_verbs[verb].name, option->full,
+		            "is given too often");
+	list->word[list->count++] = value;
+}
+
 static void set(enum cli_verb verb, const struct cli_option_row *option,
                 const char *value, struct cli_options *out)
 {
@@ -292,6 +315,8 @@ static void set(enum cli_verb verb, const struct cli_option_row *option,
 		*(bool *)into = true;
 	else if (is_choice(option))
 		*(int *)into = choose(verb, option, value);
+	else if (cli_is_list(option))
+		add(verb, option, value, into);
 	else
 		*(const char **)into = value;
 }
@@ -331,7 +356,7 @@ static int parse_one(enum cli_verb verb, bool shared, int argc, char **argv,
 void cli_parse(enum cli_verb verb, bool shared, int argc, char **argv,
                struct cli_options *out)
 {
-	bool runs = cli_verbs[verb].operand == CLI_OPERAND_PROGRAM;
+	bool runs = cli_takes_program(verb);
 	int i = 1, kept = 0;
 
 	out->operand = argv;

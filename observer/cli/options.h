@@ -29,10 +29,11 @@ struct cli_option_row {
 	const char *brief; /* "-o", or NULL */
 	const char *full;  /* "--output" */
 	/* NULL: a switch.  "text|json": one of these words.  "FILE": text, the
-	 * name of a file when it is FILE. */
+	 * name of a file when it is FILE.  "WORD...": may be given more than
+	 * once: a struct cli_list. */
 	const char *value;
 	size_t into;      /* struct cli_options: a bool; an int, 0 for the first
-	                   * of the words; a string */
+	                   * of the words; a string; a list */
 	unsigned verbs;   /* bit per enum cli_verb */
 	const char *help; /* half a sentence */
 	const char *more; /* sentences for the man page, or NULL */
@@ -41,5 +42,7 @@ struct cli_option_row {
 extern const struct cli_verb_row cli_verbs[CLI_VERBS];
 extern const struct cli_option_row cli_options[];
 extern const int cli_option_count;
+
+bool cli_is_list(const struct cli_option_row *option);
 
 #endif
