@@ -37,9 +37,9 @@ difference()
 {
 	local rows total
 	"$GOLOAD" compare "$tmp/$1.run" "$tmp/$2.run" --format json >"$tmp/both"
-	total=$(sed -nE 's/.*"vm_size".*"difference": (-?[0-9]+).*/\1/p' \
+	total=$(sed -nE 's/^ {4}"vm_size": \{.*"difference": (-?[0-9]+)\},?$/\1/p' \
 		"$tmp/both")
-	rows=$(sed -nE 's/.*"kind".*"difference": (-?[0-9]+).*/\1/p' \
+	rows=$(sed -nE 's/^ {4}\{"kind".*"difference": (-?[0-9]+), "why".*/\1/p' \
 		"$tmp/both" | paste -sd+ | sed 's/+-/-/g')
 	[ -n "$total" ] && [ $((rows)) = "$total" ] ||
 		die "rows that come to $((rows)) for a difference of $total"

@@ -59,8 +59,11 @@ const struct cli_option_row cli_options[] = {
 	  "Names of functions stay. Libraries, files and names that the program "
 	  "gave to its mappings are numbered." },
 	{ NULL, "--format", "text|json", INTO(format),
-	  IN(CLI_COMPARE) | IN(CLI_INSPECT) | IN(CLI_MAP), "how to print",
-	  NULL },
+	  IN(CLI_INSPECT) | IN(CLI_MAP), "how to print", NULL },
+	{ NULL, "--format", "text|json|html|markdown", INTO(format),
+	  IN(CLI_COMPARE), "how to print",
+	  "html is a page with both side by side, in one file that needs no "
+	  "network; markdown is for the comment of a pull request." },
 	{ NULL, "--format", "pprof|perfetto|folded|jsonl|sqlite|openmetrics",
 	  INTO(format), IN(CLI_EXPORT), "what to write", NULL },
 	{ NULL, "--metric", "size|reserved|committed|resident", INTO(metric),

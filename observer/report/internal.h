@@ -10,7 +10,7 @@
  *   json.c   the document
  *   why.c    the stacks behind a row
  *   map.h    the address space at a moment: map.c, address.c, listing.c
- *   compare.c  two ledgers side by side: screen and document
+ *   compare.h  two programs side by side, and its files
  *   html.h   the page, and its files
  *   units.c  sizes, counts, durations and signals in words
  */

@@ -1,5 +1,5 @@
 /*
- * report - a ledger, or two side by side, as text or as JSON; one as a page.
+ * report - a ledger as text, as JSON or as a page, and two side by side.
  *
  * Pure: a ledger in, bytes out to a FILE.  Keys and meaning of the JSON are
  * fixed (docs/formats.md, schema "goload/1").  Hosted.
@@ -15,6 +15,7 @@ enum report_format {
 	REPORT_TEXT,
 	REPORT_JSON,
 	REPORT_HTML,
+	REPORT_MARKDOWN,
 };
 
 struct report_style {
@@ -44,13 +45,26 @@ void explain_sentences(const struct ledger *ledger,
 void report_why(FILE *out, const struct ledger_row *row,
                 const struct ledger_why *why, const struct report_style *style);
 
-/* Two ledgers side by side: the rows of both and their differences, which add
- * up to that of VmSize.  0 when memory is short: then nothing is written. */
-int report_compare_text(FILE *out, const struct ledger *a,
-                        const struct ledger *b,
-                        const struct report_style *style);
-int report_compare_json(FILE *out, const struct ledger *a,
-                        const struct ledger *b);
+/* compare.c: two programs side by side, by the ledgers of their runs. */
+struct report_compare;
+enum { REPORT_A, REPORT_B };
+
+struct report_compare *report_compare_open(void); /* NULL: memory is short */
+/* A run of a side; the ledger, which may go afterwards, is of that program in
+ * every run.  Without `lives` what there was at the peak is not known by row.
+ * 0 when memory is short. */
+int report_compare_add(struct report_compare *compare, int side,
+                       const struct ledger *ledger,
+                       const struct ledger_lives *lives);
+/* B is A, with these settings; likewise. */
+int report_compare_what_if(struct report_compare *compare,
+                           const char *settings);
+/* The run in the middle of each side and, row by row, their difference; when
+ * there are more, what varies between them.  Both sides have a run.  0 when
+ * memory is short. */
+int report_compare(FILE *out, struct report_compare *compare,
+                   enum report_format format, const struct report_style *style);
+void report_compare_free(struct report_compare *compare);
 
 /* Below, without a style as JSON; 0 when memory is short. */
 
