@@ -54,10 +54,20 @@ wait_for()
 	done
 }
 
+# ask PORT N: N requests, each answered as it should be.
+ask()
+{
+	local body i
+	for ((i = 0; i < $2; i++)); do
+		body=$(get "$1" /bar)
+		[ "$body" = 'Hello, "/bar"' ] || die "request $i got '$body'"
+	done
+}
+
 # serve N COMMAND...: run it, make the requests, press Ctrl-C, wait for its end.
 serve()
 {
-	local requests=$1 port body i status=0
+	local requests=$1 port status=0
 	shift
 
 	port=$(free_port)
@@ -65,10 +75,7 @@ serve()
 	PORT=$port env --default-signal=INT "$@" >"$tmp/out" 2>"$tmp/err" &
 	pid=$!
 	wait_for "$port"
-	for ((i = 0; i < requests; i++)); do
-		body=$(get "$port" /bar)
-		[ "$body" = 'Hello, "/bar"' ] || die "request $i got '$body'"
-	done
+	ask "$port" "$requests"
 	kill -INT -- "-$pid"
 	wait "$pid" 2>/dev/null || status=$?
 	pid=

@@ -113,9 +113,15 @@ struct cli_options {
 	const char *addr;   /* --addr */
 	const char *pid;    /* --pid */
 	const char *maps;   /* --maps */
+	const char *runs;   /* --runs */
+	const char *keep;   /* --keep */
+	struct cli_list what_if; /* --what-if */
+	const char *drive;  /* --drive */
+	const char *run_for; /* --for */
 	bool help, version;
 	char **operand; /* what is behind the options */
 	int operands;
+	int behind; /* of them, the last ones: what is behind -- */
 };
 
 enum cli_verb {

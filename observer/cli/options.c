@@ -21,6 +21,7 @@
 #define RUNNING  (IN(CLI_RUN) | IN(CLI_RECORD))
 #define TABLES                                                                 \
 	(IN(CLI_REPORT) | IN(CLI_COMPARE) | IN(CLI_INSPECT) | IN(CLI_MAP))
+#define TRYING   IN(CLI_COMPARE)
 #define INTO(member) offsetof(struct cli_options, member)
 
 const struct cli_option_row cli_options[] = {
@@ -127,6 +128,25 @@ const struct cli_option_row cli_options[] = {
 	  "the same of a saved /proc/PID/maps or smaps; lines of dots stand for "
 	  "what is left out",
 	  NULL },
+	{ NULL, "--runs", "N", INTO(runs), IN(CLI_COMPARE),
+	  "run each program N times, A and B in turn; 1",
+	  "What is the same in every run and what varies is said, and one run "
+	  "of each is shown row by row: the one in the middle by VmSize." },
+	{ NULL, "--what-if", "SETTING...", INTO(what_if), IN(CLI_COMPARE),
+	  "compare a program with itself under a setting: VAR=VALUE, or "
+	  "'ulimit -s KIB'",
+	  "MALLOC_ARENA_MAX=1, GOGC=50, GODEBUG=..., 'ulimit -s 1024'; ulimit "
+	  "takes -s (stack), -v (address space) and -d (data), in KiB or "
+	  "unlimited. Several settings are tried together." },
+	{ NULL, "--keep", "DIRECTORY", INTO(keep), IN(CLI_COMPARE),
+	  "keep the run files there: a-1.run, b-1.run, a-2.run ...", NULL },
+	{ NULL, "--drive", "COMMAND", INTO(drive), TRYING,
+	  "a shell command to run beside the program, which gets SIGTERM when "
+	  "that has ended",
+	  "For servers: a command that waits until the server answers, and sends "
+	  "its requests. GOLOAD_PID is the process ID of the program." },
+	{ NULL, "--for", "TIME", INTO(run_for), TRYING,
+	  "send SIGTERM to the program after this time: 500ms, 2s", NULL },
 	{ "-h", "--help", NULL, INTO(help), ~0u, "print this text", NULL },
 	{ NULL, "--version", NULL, INTO(version), IN(CLI_RUN),
 	  "print the version", NULL },
@@ -147,9 +167,9 @@ const struct cli_verb_row cli_verbs[CLI_VERBS] = {
 	                 "the ledger of a recorded run: every byte of VmSize "
 	                 "has a cause" },
 	[CLI_COMPARE] = { "compare", CLI_OPERAND_FILE,
-	                  "goload compare [OPTION]... A B",
-	                  "the ledgers of two recorded runs side by side: what "
-	                  "the difference of their VmSize is made of" },
+	                  "goload compare [OPTION]... A B [-- ARGUMENT...]",
+	                  "two programs or recorded runs side by side: what the "
+	                  "difference of their VmSize is made of, exactly" },
 	[CLI_INSPECT] = { "inspect", CLI_OPERAND_FILE,
 	                  "goload inspect [OPTION]... ELF",
 	                  "what a program file is made of, and how each of its "
@@ -376,6 +396,7 @@ void cli_parse(enum cli_verb verb, bool shared, int argc, char **argv,
 			argv[kept++] = argv[i++];
 		}
 	}
+	out->behind = argc - i;
 	if (runs)
 		out->operand = argv + i;
 	else
