@@ -684,7 +684,7 @@ installed()
 		share/fish/vendor_completions.d/goload.fish \
 		share/doc/goload/README.md share/doc/goload/index.md \
 		share/doc/goload/design.md share/doc/goload/formats.md \
-		share/doc/goload/fleet.md \
+		share/doc/goload/fleet.md share/doc/goload/check.md \
 		share/doc/goload/glossary.md share/doc/goload/kinds.md \
 		share/doc/goload/loader.md \
 		share/doc/goload/page.md; do

@@ -12,6 +12,7 @@
  *   opened.c   a run file with its names and its ledger
  *   compare.c  goload compare
  *   why.c      their option --why
+ *   check.c    goload check
  *   trial.c    a program run by a verb that goes on afterwards
  *   time.c     times as users type them
  *   metrics.c  --metrics-file
@@ -37,6 +38,7 @@
 /* Exit status of goload's own failures, as env(1) has them. */
 enum cli_exit {
 	CLI_OK = 0,
+	CLI_OVER = 3,          /* goload check: over budget, else all is well */
 	CLI_FAILED = 125,      /* goload itself, or misused */
 	CLI_CANNOT_LOAD = 126, /* found, but cannot be executed */
 	CLI_NOT_FOUND = 127,
@@ -113,6 +115,15 @@ struct cli_options {
 	const char *addr;   /* --addr */
 	const char *pid;    /* --pid */
 	const char *maps;   /* --maps */
+	const char *budget; /* --budget */
+	bool update;        /* --update */
+	const char *slack;  /* --slack */
+	const char *max_vm, *max_reserved, *max_committed, *max_rss;
+	const char *max_mappings;
+	struct cli_list max; /* --max */
+	bool no_new_kinds;   /* --no-new-kinds */
+	int annotate;        /* --annotate */
+	const char *junit;   /* --junit */
 	const char *runs;   /* --runs */
 	const char *keep;   /* --keep */
 	struct cli_list what_if; /* --what-if */
@@ -129,6 +140,7 @@ enum cli_verb {
 	CLI_RECORD,
 	CLI_REPORT,
 	CLI_COMPARE,
+	CLI_CHECK,
 	CLI_INSPECT,
 	CLI_MAP,
 	CLI_EXPORT,
@@ -189,6 +201,7 @@ int cli_run(enum cli_verb verb, const struct cli_options *options,
             const struct cli_followed *followed);
 int cli_report(const struct cli_options *options);
 int cli_compare(const struct cli_options *options);
+int cli_check(const struct cli_options *options);
 int cli_inspect(const struct cli_options *options);
 int cli_map_verb(const struct cli_options *options);
 int cli_export(const struct cli_options *options);

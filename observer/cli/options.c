@@ -21,7 +21,7 @@
 #define RUNNING  (IN(CLI_RUN) | IN(CLI_RECORD))
 #define TABLES                                                                 \
 	(IN(CLI_REPORT) | IN(CLI_COMPARE) | IN(CLI_INSPECT) | IN(CLI_MAP))
-#define TRYING   IN(CLI_COMPARE)
+#define TRYING   (IN(CLI_COMPARE) | IN(CLI_CHECK))
 #define INTO(member) offsetof(struct cli_options, member)
 
 const struct cli_option_row cli_options[] = {
@@ -147,6 +147,46 @@ const struct cli_option_row cli_options[] = {
 	  "its requests. GOLOAD_PID is the process ID of the program." },
 	{ NULL, "--for", "TIME", INTO(run_for), TRYING,
 	  "send SIGTERM to the program after this time: 500ms, 2s", NULL },
+	{ NULL, "--budget", "FILE", INTO(budget), IN(CLI_CHECK),
+	  "the limits in FILE, one a line; see goload-check(1)", NULL },
+	{ NULL, "--update", NULL, INTO(update), IN(CLI_CHECK),
+	  "write the budget file, or raise what the run exceeds in it, instead "
+	  "of checking",
+	  "Comments, the order of lines and limits that the run keeps to stay. "
+	  "Nothing is written when the program fails." },
+	{ NULL, "--slack", "SIZE", INTO(slack), IN(CLI_CHECK),
+	  "how much more than the run has --update allows: 0, 1M, 5%",
+	  NULL },
+	{ NULL, "--max-vm", "SIZE", INTO(max_vm), IN(CLI_CHECK),
+	  "limit of VmSize, at any moment: 1200M, 1.5GiB", NULL },
+	{ NULL, "--max-reserved", "SIZE", INTO(max_reserved), IN(CLI_CHECK),
+	  "limit of what is reserved, at any moment", NULL },
+	{ NULL, "--max-committed", "SIZE", INTO(max_committed), IN(CLI_CHECK),
+	  "limit of what is committed, at any moment", NULL },
+	{ NULL, "--max-rss", "SIZE", INTO(max_rss), IN(CLI_CHECK),
+	  "limit of what is resident, as samples show it", NULL },
+	{ NULL, "--max-mappings", "N", INTO(max_mappings), IN(CLI_CHECK),
+	  "limit of mappings, at the end", NULL },
+	{ NULL, "--max", "KIND=SIZE...", INTO(max), IN(CLI_CHECK),
+	  "limit of one kind of row, as the report names it: heap=64M",
+	  "May be given more than once." },
+	{ NULL, "--no-new-kinds", NULL, INTO(no_new_kinds), IN(CLI_CHECK),
+	  "fail when the run has a kind that has no limit", NULL },
+	{ NULL, "--annotate", "auto|github|none", INTO(annotate),
+	  IN(CLI_CHECK),
+	  "say it on standard error in GitHub's words, too, which show beside "
+	  "the code",
+	  "With auto that is done where GITHUB_ACTIONS is true." },
+	{ NULL, "--junit", "FILE", INTO(junit), IN(CLI_CHECK),
+	  "write a test case for each limit to FILE, as JUnit's XML", NULL },
+	{ NULL, "--format", "text|json", INTO(format), IN(CLI_CHECK),
+	  "how to print", NULL },
+	{ "-o", "--output", "FILE", INTO(output), IN(CLI_CHECK),
+	  "keep the run in FILE, which must not exist yet", NULL },
+	{ "-q", "--quiet", NULL, INTO(quiet), IN(CLI_CHECK),
+	  "say nothing when all is well", NULL },
+	{ NULL, "--log-file", "FILE", INTO(log), IN(CLI_CHECK),
+	  "add what goload itself says to FILE, not to standard error", NULL },
 	{ "-h", "--help", NULL, INTO(help), ~0u, "print this text", NULL },
 	{ NULL, "--version", NULL, INTO(version), IN(CLI_RUN),
 	  "print the version", NULL },
@@ -170,6 +210,10 @@ const struct cli_verb_row cli_verbs[CLI_VERBS] = {
 	                  "goload compare [OPTION]... A B [-- ARGUMENT...]",
 	                  "two programs or recorded runs side by side: what the "
 	                  "difference of their VmSize is made of, exactly" },
+	[CLI_CHECK] = { "check", CLI_OPERAND_PROGRAM,
+	                "goload check [OPTION]... PROGRAM [ARGUMENT]...",
+	                "run PROGRAM, or take a recorded run, and hold its "
+	                "ledger against a budget" },
 	[CLI_INSPECT] = { "inspect", CLI_OPERAND_FILE,
 	                  "goload inspect [OPTION]... ELF",
 	                  "what a program file is made of, and how each of its "

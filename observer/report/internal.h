@@ -11,6 +11,7 @@
  *   why.c    the stacks behind a row
  *   map.h    the address space at a moment: map.c, address.c, listing.c
  *   compare.h  two programs side by side, and its files
+ *   budget.h  limits of what a run may have, and its files
  *   html.h   the page, and its files
  *   units.c  sizes, counts, durations and signals in words
  */
