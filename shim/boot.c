@@ -624,6 +624,7 @@ void shim_boot(uint64_t *sp)
 	shim.stack_top = stack.sp;
 	set_mm(program, &modules.program, &stack,
 	       (const char *)plan + plan->exe);
+	shim_inject_boot();
 	if (!shim_patch_program(plan, &modules))
 		give_up("needs to make memory executable, and may not", -EACCES,
 		        EXIT_OWN_FAILURE);

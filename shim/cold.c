@@ -69,8 +69,14 @@ uint8_t shim_interest[INTEREST_CALLS] = {
 	[__NR_rt_sigreturn] = SHIM_SIGRETURN,
 };
 
-static uint64_t make_call(const struct shim_frame *frame)
+/* It may be told to fail instead. */
+static uint64_t make_call(struct ring_slot *slot,
+                          const struct shim_frame *frame)
 {
+	uint64_t result;
+
+	if (shim_inject(slot, frame, &result))
+		return result;
 	return (uint64_t)sys_call6((long)frame->nr, (long)frame->arg[0],
 	                           (long)frame->arg[1], (long)frame->arg[2],
 	                           (long)frame->arg[3], (long)frame->arg[4],
@@ -84,7 +90,7 @@ static enum shim_action recorded(struct shim_frame *frame)
 		shim_event_begin((uint32_t)frame->nr, frame->arg);
 
 	shim_describe(slot, frame);
-	frame->result = make_call(frame);
+	frame->result = make_call(slot, frame);
 	shim_event_end(slot, frame->result);
 	return SHIM_DONE;
 }
@@ -134,7 +140,7 @@ static enum shim_action measured(struct shim_frame *frame)
 		shim_event_begin((uint32_t)frame->nr, frame->arg);
 
 	shim_describe(slot, frame);
-	frame->result = make_call(frame);
+	frame->result = make_call(slot, frame);
 	if (slot && !trace_failed(frame->result))
 		measure(slot, frame);
 	shim_event_end(slot, frame->result);
@@ -170,7 +176,7 @@ static enum shim_action name_mapping(struct shim_frame *frame)
 		slot->event.frames = sizeof(name) / 8;
 		slot->event.flags |= TRACE_NAMED;
 	}
-	frame->result = make_call(frame);
+	frame->result = make_call(slot, frame);
 	if ((int64_t)frame->result == -EINVAL &&
 	    !(shim.options & SESSION_NO_NAMES))
 		frame->result = 0;
@@ -232,7 +238,7 @@ static enum shim_action full(struct shim_frame *frame)
 		slot->event.tsc = shim_clock();
 		slot->event.ticket = shim_ticket();
 	}
-	frame->result = make_call(frame);
+	frame->result = make_call(slot, frame);
 	shim_event_end(slot, frame->result);
 	return SHIM_DONE;
 }
@@ -263,7 +269,8 @@ static enum shim_action memory(struct shim_frame *frame)
 
 static int is_memory_call(uint64_t nr)
 {
-	return nr < INTEREST_CALLS && shim_interest[nr] == SHIM_RECORD;
+	return nr < INTEREST_CALLS && (shim_interest[nr] == SHIM_RECORD ||
+	                               shim_interest[nr] == SHIM_ASK);
 }
 
 static enum shim_action decide(struct shim_frame *frame)

@@ -174,7 +174,8 @@ static int held_by_a_call(uint64_t position)
 	uint64_t turn = __atomic_load_n(&slot_of(position)->event.turn,
 	                                __ATOMIC_ACQUIRE);
 
-	return ring_state(turn) == RING_BEGUN &&
+	return (ring_state(turn) == RING_BEGUN ||
+	        ring_state(turn) == RING_ASKED) &&
 	       ring_position(turn) != position;
 }
 

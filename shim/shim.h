@@ -16,6 +16,7 @@
  *   net.c      Syscall User Dispatch and its handler
  *   thread.c   clone, fork, vfork and their children
  *   late.c     code that arrives while the program runs
+ *   inject.c   calls that shall fail, or wait
  *   exe.c      /proc/self/exe, without the privilege to set it
  *   end.c      every way the target can end
  *   follow.c   --follow: an execve that becomes goload's
@@ -49,6 +50,7 @@ enum shim_interest {
 	SHIM_COLD = INTEREST_COLD,     /* to C */
 	SHIM_MASK = INTEREST_MASK,     /* to C if it carries a signal mask */
 	SHIM_SIGRETURN = INTEREST_SIGRETURN,
+	SHIM_ASK = INTEREST_ASK, /* to C, which asks how it shall go */
 };
 
 enum shim_action {
@@ -192,6 +194,12 @@ void shim_late_unlock(void);
 void shim_stubs_lock(void);
 void shim_stubs_unlock(void);
 void shim_code_arrived(uint64_t start, uint64_t size, uint32_t prot);
+
+/* inject.c */
+void shim_inject_boot(void);
+/* 1: *result is the answer, and the call must not be made. */
+int shim_inject(struct ring_slot *slot, const struct shim_frame *frame,
+                uint64_t *result);
 
 /* ring.c */
 struct ring_slot *shim_event_begin(uint32_t call, const uint64_t args[6]);

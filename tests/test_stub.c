@@ -282,6 +282,7 @@ Test(stub, leaves_for_what_its_number_is_of_interest_to)
 	} cases[] = {
 		{ INTEREST_RECORD, 0x7f1122300100 },
 		{ INTEREST_COLD, 0x7f1122300200 },
+		{ INTEREST_ASK, 0x7f1122300200 },
 		{ INTEREST_MASK, 0x7f1122300200 },
 		{ INTEREST_SIGRETURN, 0x7f1122300300 },
 	};

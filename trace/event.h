@@ -86,6 +86,8 @@ enum {
 	                                     of the goroutine behind it */
 	TRACE_MEASURED = 64, /* shmat, io_setup: args[4] and args[5] are start
 	                        and size of what it has mapped */
+	TRACE_INJECTED = 128, /* --fail: not made, the result is goload's */
+	TRACE_DELAYED = 256,  /* --delay: made to wait before */
 };
 
 struct trace_event {

@@ -11,6 +11,8 @@
  *   state RING_FREE    free for the writer of `position`
  *         RING_BEGUN   being written; everything but `turn` may be torn
  *         RING_DONE    whole: the reader may take it
+ *         RING_ASKED   whole but for what the call does: the writer waits to
+ *                      be told how it shall go (SESSION_ASK)
  *
  * The reader gives each slot its first turn (in a new session it is zero, which
  * the C side takes for free in the first lap), and frees a slot for the next
@@ -26,6 +28,10 @@
  * is not split, the last one runs on behind the end of the ring.  `ready` is
  * the slot's turn once the copy is whole: the reader then takes it out of the
  * ring even if the call itself goes on for long.
+ *
+ * A writer that asks sets RING_ASKED, rings the observer's bell and waits,
+ * bounded.  The reader writes `answer`, sets RING_BEGUN and rings back.  Who
+ * waits no longer sets RING_BEGUN itself, and does not look at the answer.
  *
  * The writer's side is shim/x86_64/record.S, shim/ring.c and shim/stack.c, the
  * reader's is observer/record/drain.c and stacks.c.  No libc; may be used in
@@ -43,6 +49,13 @@ enum ring_state {
 	RING_FREE = 0,
 	RING_BEGUN = 1,
 	RING_DONE = 2,
+	RING_ASKED = 3,
+};
+
+/* How a call shall go; all 0: as ever. */
+struct ring_answer {
+	uint32_t error; /* fail with this errno, unmade */
+	uint32_t delay; /* but wait before, us */
 };
 
 #define RING_SKIP      4u /* one skip, in `turn` */
@@ -59,7 +72,11 @@ enum ring_state {
  */
 struct ring_spill {
 	uint64_t rbx;
-	uint64_t stub; /* number << 48 | struct stub_site (shim/stub.h) */
+	union {
+		uint64_t stub; /* number << 48 | struct stub_site
+		                  (shim/stub.h) */
+		struct ring_answer answer; /* to a call that C makes */
+	};
 	uint64_t rbp, r12, r13, r14, r15;
 	uint64_t stack_at;   /* position in the ring of copies */
 	uint64_t stack_size; /* bytes, 0: none was taken */

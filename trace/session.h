@@ -60,6 +60,7 @@ enum session_option {
 	SESSION_NO_FATAL = 4, /* leave default-fatal signals alone: pid 1 */
 	SESSION_NO_NAMES = 8, /* --names=off: PR_SET_VMA as the kernel says */
 	SESSION_FAITHFUL = 16, /* --faithful: SIGSEGV where the kernel kills */
+	SESSION_ASK = 32, /* --fail, --delay: memory calls ask first (ring.h) */
 };
 
 /* Descriptors of the target that the image hands over, in this order. */

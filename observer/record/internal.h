@@ -55,6 +55,7 @@ struct output {
 	struct seen seen;
 	uint8_t *stacks; /* a block of new ones; goes before that of events */
 	size_t stacks_used;
+	uint64_t modules; /* written */
 };
 
 bool output_open(struct output *out, int fd);
@@ -196,6 +197,12 @@ void drain_prepare(struct drain *drain);
 
 /* Takes every finished event; returns how many. */
 size_t drain_ring(struct drain *drain, struct output *out);
+
+/* ---- inject.c ------------------------------------------------------------ */
+
+/* Answers every thread that asks how its call shall go. */
+void inject_answer(const struct record_options *options, struct drain *drain,
+                   struct output *out);
 
 /* ---- look.c -------------------------------------------------------------- */
 

@@ -193,6 +193,7 @@ void module_write(struct output *out, const struct module *module,
 	memcpy(text + path_size, module->build_id, id_size);
 	output_block(out, FILE_MODULE, where, sizeof(*where), text,
 	             path_size + id_size);
+	out->modules++;
 	free(text);
 }
 

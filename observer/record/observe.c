@@ -458,6 +458,15 @@ static void tell_of_room(struct life *life, uint32_t seen, size_t taken)
 	observe_tell(life->session);
 }
 
+/* Returns how many events came. */
+static size_t take(struct life *life)
+{
+	size_t taken = drain_ring(&life->drain, &life->out);
+
+	inject_answer(life->options, &life->drain, &life->out);
+	return taken;
+}
+
 /* What the target may wait for; returns how many events came.  `seen` is the
  * bell from before. */
 static size_t serve(struct life *life, uint32_t seen)
@@ -466,7 +475,7 @@ static size_t serve(struct life *life, uint32_t seen)
 
 	arrive_answer(&life->arrivals, &life->proc, life->session,
 	              &life->stacks, &life->out);
-	taken = drain_ring(&life->drain, &life->out);
+	taken = take(life);
 	tell_of_room(life, seen, taken);
 	return taken;
 }
@@ -525,7 +534,7 @@ static size_t settle(struct life *life, uint64_t until)
 	size_t taken = 0;
 
 	do
-		taken += drain_ring(&life->drain, &life->out);
+		taken += take(life);
 	while (life->drain.late_count && now_ns(CLOCK_MONOTONIC) < until);
 	return taken;
 }

@@ -5,6 +5,7 @@
  *   plan.c     the program's file -> the plan the image boots from
  *   observe.c  the observer's life, from the plan to the last look
  *   drain.c    the reader of the ring
+ *   inject.c   what calls are told that ask how they shall go
  *   look.c     what the kernel says: map, status, resident pages
  *   output.c   the run file, appended
  *
@@ -34,6 +35,14 @@ struct record_failure {
 	char message[512]; /* "segment 2 lies outside the address space" */
 };
 
+/* A call of the program that has not been made yet. */
+struct record_call {
+	const struct trace_event *event; /* without a result */
+	const uint64_t *frame;           /* event->frames of them */
+	int run_fd;       /* the run file so far; it names all that is */
+	uint64_t modules; /* mapped: so many FILE_MODULEs */
+};
+
 struct record_options {
 	const char *path; /* as execve would get it: AT_EXECFN */
 	const char *exe;  /* the file: another for a script */
@@ -57,6 +66,10 @@ struct record_options {
 	 * 0.
 	 */
 	void (*finish)(void *context, const void *run, size_t size, int error);
+	/* Called in the observer for each memory call, in the order of asking:
+	 * how shall it go?  NULL: nobody asks. */
+	struct ring_answer (*decide)(void *context,
+	                             const struct record_call *call);
 	/* Called in the observer when the image refuses to boot. */
 	void (*failed)(void *context, const struct record_failure *failure);
 	/* Called in the observer when the process has ended before it was the

@@ -143,6 +143,7 @@
 #define INTEREST_COLD      2
 #define INTEREST_MASK      3
 #define INTEREST_SIGRETURN 4
+#define INTEREST_ASK       5
 #define INTEREST_CALLS     512
 
 /* struct rt_sigframe, as the stack pointer sees it in a handler: the return
