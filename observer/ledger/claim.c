@@ -212,6 +212,10 @@ static void set_site(struct claim *claim, const struct walk *walk)
 	claim->place = name->place;
 	claim->address = name->address;
 	claim->at_start = walk->at_start;
+	if (walk->by.group == NAME_RUNTIME) {
+		claim->maker = walk->by.place;
+		claim->maker_address = walk->by.address;
+	}
 }
 
 /* By the frames, else by its name, else by what calls prove. */
@@ -279,28 +283,33 @@ struct claim kinds_claim(struct kinds *kinds, const struct space_piece *piece,
  * as the page summary; but behind its levels, of which each is larger than
  * the one before, and smaller than the last.
  */
-static const struct ledger_event *find_scavenge(struct kinds *kinds)
+int kinds_is_scavenge(struct kinds *kinds, const struct ledger_event *from,
+                      uint64_t *largest)
+{
+	struct walk walk;
+
+	if (from->event->call != SYS_mmap ||
+	    manner_of(from->event) != RESERVES)
+		return 0;
+	walk = walk_stack(kinds, from);
+	if (!walk.rule || !walk.rule->function ||
+	    strcmp(walk.rule->function, "runtime.(*pageAlloc).sysInit") != 0)
+		return 0;
+	if (from->event->args[1] < *largest)
+		return 1;
+	*largest = from->event->args[1];
+	return 0;
+}
+
+const struct ledger_event *kinds_find_scavenge(struct kinds *kinds)
 {
 	enum { ENOUGH = 4096 }; /* it happens before the program begins */
 	const struct ledger_run *run = kinds->run;
 	uint64_t largest = 0;
 
-	for (size_t i = 0; i < run->event_count && i < ENOUGH; i++) {
-		const struct ledger_event *from = &run->event[i];
-		struct walk walk;
-
-		if (from->event->call != SYS_mmap ||
-		    manner_of(from->event) != RESERVES)
-			continue;
-		walk = walk_stack(kinds, from);
-		if (!walk.rule || !walk.rule->function ||
-		    strcmp(walk.rule->function,
-		           "runtime.(*pageAlloc).sysInit") != 0)
-			continue;
-		if (from->event->args[1] < largest)
-			return from;
-		largest = from->event->args[1];
-	}
+	for (size_t i = 0; i < run->event_count && i < ENOUGH; i++)
+		if (kinds_is_scavenge(kinds, &run->event[i], &largest))
+			return &run->event[i];
 	return NULL;
 }
 
@@ -314,7 +323,7 @@ int kinds_init(struct kinds *kinds, const struct ledger_run *run,
 	if (!files_read(&kinds->files, run) ||
 	    !infer_run(&kinds->inferred, run))
 		return 0;
-	kinds->scavenge = find_scavenge(kinds);
+	kinds->scavenge = kinds_find_scavenge(kinds);
 	return 1;
 }
 

@@ -21,6 +21,8 @@
  *   shots.c   what was resident at a moment -> rows
  *   why.c     the stacks behind a row, when somebody asks
  *   lives.c   every mapping, from its beginning to its end, likewise
+ *   callers.c  a call's stack -> its place and kind, likewise
+ *   injected.c  calls that goload made to fail or wait -> their callers
  *   net.c     events and the files' sites -> whose calls the net carried
  */
 #ifndef OBSERVER_LEDGER_INTERNAL_H
@@ -349,6 +351,10 @@ struct claim {
 	uint64_t address;          /* of that frame, 0: no one */
 	const struct ledger_event *whole; /* of what it is a part, or NULL */
 	int at_start;
+	/* the function of the Go runtime that makes such mappings, whoever
+	 * needs them; address 0: it was none */
+	struct ledger_place maker;
+	uint64_t maker_address;
 	const char *proved; /* the kind without its name; NULL: not known */
 };
 
@@ -452,6 +458,16 @@ int shots_build(struct ledger *ledger, const struct space *end,
 /* The replay is at all shots that were over before `tsc`. */
 void shots_until(struct shots *shots, const struct replay *replay,
                  uint64_t tsc);
+
+/* Does Go 1.19 or 1.20 reserve its scavenge index so?  *largest is that of the
+ * reservations before, 0 at first.  To be asked of all calls, in order. */
+int kinds_is_scavenge(struct kinds *kinds, const struct ledger_event *from,
+                      uint64_t *largest);
+/* The one of the run's, or NULL. */
+const struct ledger_event *kinds_find_scavenge(struct kinds *kinds);
+
+/* Calls that goload made to fail or wait; 0 when memory is short. */
+int injected_build(struct ledger *ledger, ledger_namer *namer, void *context);
 
 /* "image", "stubs" ... of a piece that is goload's. */
 const char *rows_own_kind(unsigned what);

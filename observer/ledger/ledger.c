@@ -116,7 +116,8 @@ static int build(struct ledger *ledger, struct replay *replay,
 	       rows_build(ledger, replay, namer, context) &&
 	       trend_finish(&replay->trend, ledger) &&
 	       memstats_build(ledger) && count_events(ledger) &&
-	       net_build(ledger, namer, context);
+	       net_build(ledger, namer, context) &&
+	       injected_build(ledger, namer, context);
 }
 
 struct ledger *ledger_build(const struct ledger_run *run, ledger_namer *namer,
@@ -156,5 +157,8 @@ void ledger_free(struct ledger *ledger)
 	free(ledger->point);
 	free(ledger->call);
 	free(ledger->net_site);
+	free(ledger->injected);
+	free(ledger->injected_frame);
+	ledger_callers_close(ledger->callers);
 	free(ledger);
 }

@@ -10,6 +10,8 @@
  *   net.c      the sites whose calls the net carried
  *   why.c      the stacks behind a row
  *   frames.c   the frames of one call
+ *   callers.c  where one call comes from, and what for
+ *   injected.c  calls that goload made to fail, or wait
  *   internal.h the whole way, with the smaller files
  *
  * Built from events, plus what the kernel made before and without them (the
@@ -217,6 +219,35 @@ struct ledger_net_site {
 	uint8_t how;    /* file_site.how; 0: not among the file's sites */
 };
 
+struct ledger_frame {
+	struct ledger_place place;
+	uint64_t address;
+	int inlined; /* into the next frame */
+};
+
+/* Where a call comes from, and what for: known before it is made. */
+struct ledger_caller {
+	uint32_t id; /* of call and stack, in each run of the program: of
+	              * functions and lines, not of addresses; of a stack in Go
+	              * up to the function of the runtime that makes such
+	              * mappings, whoever needs them */
+	/* the row that what it makes or protects would belong to, by the stack;
+	 * NULL: it does neither */
+	const char *kind, *owner;
+	struct ledger_place place; /* that function, or as for rows */
+	uint64_t address;
+	const struct ledger_frame *frame; /* the site, then the stack */
+	size_t frame_count;
+};
+
+/* Calls from one place that goload made to fail with one error, or wait. */
+struct ledger_injected {
+	const struct ledger_event *event; /* the first of them */
+	uint64_t number; /* it was the Nth of all these calls, from 1 */
+	uint64_t count;
+	struct ledger_caller caller;
+};
+
 /* MemStats as Go's runtime would tell it, over time. */
 struct ledger_memstats {
 	const struct file_memstats *last; /* NULL: not available ... */
@@ -246,6 +277,10 @@ struct ledger {
 	size_t net_site_count;
 	struct ledger_row *row; /* most bytes first */
 	size_t row_count;
+	struct ledger_injected *injected; /* in the order of their first */
+	size_t injected_count;
+	struct ledger_frame *injected_frame;
+	struct ledger_callers *callers; /* whose words these are */
 	struct ledger_names names;
 	struct ledger_memstats memstats;
 	char **word; /* kinds that only this run has */
@@ -279,12 +314,6 @@ void ledger_free(struct ledger *ledger);
 int ledger_is_libc(const char *name, size_t size);
 
 /* ---- why.c: the stacks behind a row -------------------------------------- */
-
-struct ledger_frame {
-	struct ledger_place place;
-	uint64_t address;
-	int inlined; /* into the next frame */
-};
 
 /* What calls of one kind with one stack have made. */
 struct ledger_stack {
@@ -324,6 +353,20 @@ size_t ledger_frames_of(struct ledger_frames *frames,
                         const struct ledger_event *event,
                         const struct ledger_frame **first);
 void ledger_frames_close(struct ledger_frames *frames);
+
+/* ---- callers.c: where calls come from ------------------------------------- */
+
+/* Is it one that --fail can let fail?  brk can also just ask. */
+int ledger_may_fail(const struct trace_event *event);
+
+/* Names as for ledger_build(), each asked for once.  Calls may come that are not
+ * in the run, in their order.  NULL when memory is short. */
+struct ledger_callers *ledger_callers_open(const struct ledger_run *run,
+                                           ledger_namer *namer, void *context);
+/* Its frames are good until the next call. */
+struct ledger_caller ledger_caller_of(struct ledger_callers *callers,
+                                      const struct ledger_event *event);
+void ledger_callers_close(struct ledger_callers *callers);
 
 /* ---- lives.c: every mapping, from its beginning to its end ---------------- */
 

@@ -15,7 +15,8 @@
 static int has_two_parts(const struct trace_event *event)
 {
 	return event->ticket_after > event->ticket &&
-	       call_shape(event) == CALL_BOTH;
+	       call_shape(event) == CALL_BOTH &&
+	       !(event->flags & TRACE_INJECTED);
 }
 
 static int by_ticket(const void *left, const void *right)
@@ -149,6 +150,8 @@ static void step(struct replay *replay, const struct ledger_event *from)
 	reach(replay, call_shape(event) != CALL_UNMAPS && event->tsc_after
 	                      ? event->tsc_after
 	                      : event->tsc);
+	if (event->flags & TRACE_INJECTED)
+		return; /* it was not made */
 	switch (event->call) {
 	case TRACE_MAPPED:
 	case TRACE_BOOTED:

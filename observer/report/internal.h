@@ -7,6 +7,7 @@
  *   table.c  its table and totals
  *   chart.c  its three lines over time
  *   net.c    whose calls the net carried
+ *   injected.c  the calls that goload made to fail or wait
  *   json.c   the document
  *   why.c    the stacks behind a row
  *   map.h    the address space at a moment: map.c, address.c, listing.c

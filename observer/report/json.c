@@ -462,6 +462,74 @@ static void write_memstats(struct writer *writer, const struct ledger *ledger)
 	close_level(writer, '}');
 }
 
+static void write_place(struct writer *writer, const struct ledger_place *place,
+                        uint64_t address)
+{
+	key_text(writer, "function", place->function);
+	key_text(writer, "file", place->file);
+	if (place->line > 0)
+		key_number(writer, "line", place->line);
+	else
+		key_null(writer, "line");
+	key_address(writer, "address", address);
+}
+
+static void write_injected_group(struct writer *writer,
+                                 const struct ledger *ledger,
+                                 const struct ledger_injected *group)
+{
+	const struct trace_event *event = group->event->event;
+	const struct ledger_caller *caller = &group->caller;
+	char text[LEDGER_CALL_NAME];
+
+	item_open(writer);
+	key_text(writer, "call", ledger_call_name(text, event->call));
+	key_number(writer, "number", group->number);
+	key_number(writer, "count", group->count);
+	key(writer, "at");
+	fprintf(writer->out, "\"%08" PRIx32 "\"", caller->id);
+	key_bool(writer, "failed", !!(event->flags & TRACE_INJECTED));
+	key_bool(writer, "delayed", !!(event->flags & TRACE_DELAYED));
+	if (trace_failed(event->result))
+		key_number(writer, "errno", -event->result);
+	else
+		key_null(writer, "errno");
+	key_number(writer, "t", ledger_time(ledger->run, event->tsc));
+	key_number(writer, "took",
+	           ledger_time(ledger->run, event->tsc_after) -
+	                   ledger_time(ledger->run, event->tsc));
+	key_open(writer, "args", '[');
+	for (int i = 0; i < 6; i++) {
+		separate(writer);
+		fprintf(writer->out, "\"0x%" PRIx64 "\"", event->args[i]);
+	}
+	close_level(writer, ']');
+	key_text(writer, "kind", caller->kind);
+	key_text(writer, "owner", caller->owner);
+	write_place(writer, &caller->place, caller->address);
+	key_open(writer, "frames", '[');
+	for (size_t i = 0; i < caller->frame_count; i++) {
+		item_open(writer);
+		write_place(writer, &caller->frame[i].place,
+		            caller->frame[i].address);
+		key_bool(writer, "inlined", caller->frame[i].inlined);
+		close_level(writer, '}');
+	}
+	close_level(writer, ']');
+	close_level(writer, '}');
+}
+
+/* Of a run in which calls could be made to fail. */
+static void write_injected(struct writer *writer, const struct ledger *ledger)
+{
+	if (!(ledger->run->program->options & SESSION_ASK))
+		return;
+	key_open(writer, "injected", '[');
+	for (size_t i = 0; i < ledger->injected_count; i++)
+		write_injected_group(writer, ledger, &ledger->injected[i]);
+	close_level(writer, ']');
+}
+
 void report_json(FILE *out, const struct ledger *ledger)
 {
 	struct writer writer = { .out = out, .first = 1 };
@@ -491,6 +559,7 @@ void report_json(FILE *out, const struct ledger *ledger)
 	key_numbers(&writer, "gone_resident_at", ledger->gone_resident_at,
 	            ledger->moment_count);
 	write_memstats(&writer, ledger);
+	write_injected(&writer, ledger);
 	close_level(&writer, '}');
 	putc('\n', out);
 }

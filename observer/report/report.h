@@ -41,6 +41,11 @@ void explain_sentences(const struct ledger *ledger,
                        void (*say)(void *context, const char *sentence),
                        void *context);
 
+/* The calls that goload made to fail or wait, and where each came from; nothing
+ * when there is none. */
+void report_injected(FILE *out, const struct ledger *ledger,
+                     const struct report_style *style);
+
 /* The stacks that are behind a row. */
 void report_why(FILE *out, const struct ledger_row *row,
                 const struct ledger_why *why, const struct report_style *style);

@@ -167,5 +167,6 @@ void report_text(FILE *out, const struct ledger *ledger,
 	print_explanation(&screen);
 	table_print(&screen);
 	net_print(&screen);
+	report_injected(out, ledger, style);
 	chart_print(out, ledger, style, SCREEN_INDENT);
 }
