@@ -15,6 +15,8 @@
  *   check.c    goload check
  *   trial.c    a program run by a verb that goes on afterwards
  *   time.c     times as users type them
+ *   inject.c   goload inject, explore.c its --explore
+ *   rules.c    the rules of --fail and --delay; decide.c acts on them
  *   metrics.c  --metrics-file
  *   export.c   goload export
  *   inspect.c  goload inspect
@@ -129,6 +131,10 @@ struct cli_options {
 	struct cli_list what_if; /* --what-if */
 	const char *drive;  /* --drive */
 	const char *run_for; /* --for */
+	struct cli_list fail; /* --fail */
+	struct cli_list delay; /* --delay */
+	bool explore; /* --explore */
+	const char *patience; /* --patience */
 	bool help, version;
 	char **operand; /* what is behind the options */
 	int operands;
@@ -141,6 +147,7 @@ enum cli_verb {
 	CLI_REPORT,
 	CLI_COMPARE,
 	CLI_CHECK,
+	CLI_INJECT,
 	CLI_INSPECT,
 	CLI_MAP,
 	CLI_EXPORT,
@@ -202,6 +209,7 @@ int cli_run(enum cli_verb verb, const struct cli_options *options,
 int cli_report(const struct cli_options *options);
 int cli_compare(const struct cli_options *options);
 int cli_check(const struct cli_options *options);
+int cli_inject(const struct cli_options *options);
 int cli_inspect(const struct cli_options *options);
 int cli_map_verb(const struct cli_options *options);
 int cli_export(const struct cli_options *options);

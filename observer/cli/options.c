@@ -21,7 +21,7 @@
 #define RUNNING  (IN(CLI_RUN) | IN(CLI_RECORD))
 #define TABLES                                                                 \
 	(IN(CLI_REPORT) | IN(CLI_COMPARE) | IN(CLI_INSPECT) | IN(CLI_MAP))
-#define TRYING   (IN(CLI_COMPARE) | IN(CLI_CHECK))
+#define TRYING   (IN(CLI_COMPARE) | IN(CLI_CHECK) | IN(CLI_INJECT))
 #define INTO(member) offsetof(struct cli_options, member)
 
 const struct cli_option_row cli_options[] = {
@@ -187,6 +187,32 @@ const struct cli_option_row cli_options[] = {
 	  "say nothing when all is well", NULL },
 	{ NULL, "--log-file", "FILE", INTO(log), IN(CLI_CHECK),
 	  "add what goload itself says to FILE, not to standard error", NULL },
+	{ NULL, "--fail", "RULE...", INTO(fail), RUNNING | IN(CLI_INJECT),
+	  "let memory calls fail, unmade: mmap:ENOMEM:when=6, "
+	  "any:kind=heap:every=3",
+	  "RULE is CALL[:ERRNO], and behind that any of :when=N (also N+, N+STEP, "
+	  "N..M and N..M+STEP) or :every=N, :from=FUNCTION, :kind=KIND, "
+	  ":at=STACKID and :delay=TIME; see goload-inject(1). May be given more "
+	  "than once." },
+	{ NULL, "--delay", "RULE...", INTO(delay), RUNNING | IN(CLI_INJECT),
+	  "let memory calls wait before they are made: mmap:50ms:from=main.load",
+	  "RULE is as for --fail, with a time in the place of the error." },
+	{ NULL, "--explore", NULL, INTO(explore), IN(CLI_INJECT),
+	  "run the program once for each place that its memory calls come from, "
+	  "let the first call there fail with ENOMEM, and say how it took that",
+	  NULL },
+	{ NULL, "--patience", "TIME", INTO(patience), IN(CLI_INJECT),
+	  "after which the program hangs, and is killed: 10s for exploring, else "
+	  "never",
+	  NULL },
+	{ "-o", "--output", "FILE", INTO(output), IN(CLI_INJECT),
+	  "keep the run in FILE, which must not exist yet; what exploring has "
+	  "found goes there instead of standard output",
+	  NULL },
+	{ "-q", "--quiet", NULL, INTO(quiet), IN(CLI_INJECT),
+	  "do not say which calls have failed, nor what is being tried", NULL },
+	{ NULL, "--format", "text|json", INTO(format), IN(CLI_INJECT),
+	  "how to print what exploring has found", NULL },
 	{ "-h", "--help", NULL, INTO(help), ~0u, "print this text", NULL },
 	{ NULL, "--version", NULL, INTO(version), IN(CLI_RUN),
 	  "print the version", NULL },
@@ -214,6 +240,10 @@ const struct cli_verb_row cli_verbs[CLI_VERBS] = {
 	                "goload check [OPTION]... PROGRAM [ARGUMENT]...",
 	                "run PROGRAM, or take a recorded run, and hold its "
 	                "ledger against a budget" },
+	[CLI_INJECT] = { "inject", CLI_OPERAND_PROGRAM,
+	                 "goload inject [OPTION]... PROGRAM [ARGUMENT]...",
+	                 "run PROGRAM, let memory calls of it fail, and say how "
+	                 "it takes that" },
 	[CLI_INSPECT] = { "inspect", CLI_OPERAND_FILE,
 	                  "goload inspect [OPTION]... ELF",
 	                  "what a program file is made of, and how each of its "

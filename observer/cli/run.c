@@ -4,9 +4,7 @@
  * This process becomes the program, so all that is said before is said now:
  * that the file cannot be executed, or the run file not be written.
  */
-#include "observer/cli/cli.h"
-
-#include "observer/record/record.h"
+#include "observer/cli/decide.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -30,6 +28,7 @@ struct story {
 	bool summary;
 	bool is_child; /* whose standard error is somebody's */
 	int log_fd;    /* where goload speaks */
+	struct cli_decider *decider; /* NULL: calls go as ever */
 };
 
 static const char *base_name(const char *path)
@@ -265,6 +264,14 @@ static void finish(void *context, const void *run, size_t size, int error)
 		say_next(story->output);
 }
 
+/* In the observer, before each memory call. */
+static struct ring_answer decide(void *context, const struct record_call *call)
+{
+	const struct story *story = context;
+
+	return cli_decide(story->decider, call);
+}
+
 /* One line, unless the signal is to say it: the kernel says nothing either. */
 static void say_failure(const struct story *story,
                         const struct record_failure *failure)
@@ -342,6 +349,8 @@ static uint32_t session_options(const struct cli_options *options)
 		session |= SESSION_NO_NAMES;
 	if (options->faithful)
 		session |= SESSION_FAITHFUL;
+	if (options->fail.count || options->delay.count)
+		session |= SESSION_ASK;
 	if (getpid() == 1)
 		session |= SESSION_NO_FATAL;
 	return session;
@@ -380,6 +389,9 @@ int cli_run(enum cli_verb verb, const struct cli_options *options,
 	record.exe = program.exe;
 	record.program_fd = program.fd;
 	record.argv = program.argv;
+	story.decider = cli_decider_of(cli_verb_name(verb), options);
+	if (story.decider)
+		record.decide = decide;
 	if (options->metrics_file)
 		story.metrics = metrics_name(options->metrics_file, record.path,
 		                             followed != NULL);
