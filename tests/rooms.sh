@@ -39,7 +39,8 @@ public()
 	observer/report/export/export.h | \
 	observer/symbol/unwind.h | observer/symbol/golayout.h | \
 		observer/symbol/memstats.h | observer/symbol/about.h) true ;;
-	observer/report/inspect.h | observer/report/budget.h | \
+	observer/report/inspect.h | observer/report/floor.h | \
+		observer/report/budget.h | \
 		observer/report/explore.h) true ;;
 	*) false ;;
 	esac

@@ -13,6 +13,9 @@
  *   compare.c  goload compare
  *   why.c      their option --why
  *   check.c    goload check
+ *   floor.c    goload floor
+ *   bisect.h   the smallest value that passes
+ *   cgroup.h   a control group of one's own
  *   trial.c    a program run by a verb that goes on afterwards
  *   time.c     times as users type them
  *   inject.c   goload inject, explore.c its --explore
@@ -126,6 +129,7 @@ struct cli_options {
 	bool no_new_kinds;   /* --no-new-kinds */
 	int annotate;        /* --annotate */
 	const char *junit;   /* --junit */
+	const char *step;   /* --step */
 	const char *runs;   /* --runs */
 	const char *keep;   /* --keep */
 	struct cli_list what_if; /* --what-if */
@@ -147,6 +151,7 @@ enum cli_verb {
 	CLI_REPORT,
 	CLI_COMPARE,
 	CLI_CHECK,
+	CLI_FLOOR,
 	CLI_INJECT,
 	CLI_INSPECT,
 	CLI_MAP,
@@ -209,6 +214,7 @@ int cli_run(enum cli_verb verb, const struct cli_options *options,
 int cli_report(const struct cli_options *options);
 int cli_compare(const struct cli_options *options);
 int cli_check(const struct cli_options *options);
+int cli_floor(const struct cli_options *options);
 int cli_inject(const struct cli_options *options);
 int cli_inspect(const struct cli_options *options);
 int cli_map_verb(const struct cli_options *options);

@@ -58,6 +58,8 @@ static int act(enum cli_verb verb, int argc, char **argv)
 		return cli_compare(&options);
 	case CLI_CHECK:
 		return cli_check(&options);
+	case CLI_FLOOR:
+		return cli_floor(&options);
 	case CLI_INJECT:
 		return cli_inject(&options);
 	case CLI_INSPECT:

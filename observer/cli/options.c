@@ -21,7 +21,8 @@
 #define RUNNING  (IN(CLI_RUN) | IN(CLI_RECORD))
 #define TABLES                                                                 \
 	(IN(CLI_REPORT) | IN(CLI_COMPARE) | IN(CLI_INSPECT) | IN(CLI_MAP))
-#define TRYING   (IN(CLI_COMPARE) | IN(CLI_CHECK) | IN(CLI_INJECT))
+#define TRYING                                                                 \
+	(IN(CLI_COMPARE) | IN(CLI_CHECK) | IN(CLI_FLOOR) | IN(CLI_INJECT))
 #define INTO(member) offsetof(struct cli_options, member)
 
 const struct cli_option_row cli_options[] = {
@@ -31,7 +32,8 @@ const struct cli_option_row cli_options[] = {
 	  "program, %h for the name of the host, %t for the seconds since 1970, "
 	  "%% for a percent sign." },
 	{ "-o", "--output", "FILE", INTO(output),
-	  IN(CLI_MAP) | IN(CLI_REPORT) | IN(CLI_COMPARE) | IN(CLI_EXPORT),
+	  IN(CLI_MAP) | IN(CLI_REPORT) | IN(CLI_COMPARE) | IN(CLI_EXPORT) |
+		  IN(CLI_FLOOR),
 	  "write to FILE instead of standard output",
 	  "It must be none of the files that are read, and is left as it was when "
 	  "one of them cannot be." },
@@ -70,10 +72,10 @@ const struct cli_option_row cli_options[] = {
 	{ NULL, "--metric", "size|reserved|committed|resident", INTO(metric),
 	  IN(CLI_EXPORT), "what folded stacks count", NULL },
 	{ NULL, "--bytes", NULL, INTO(bytes),
-	  IN(CLI_RUN) | IN(CLI_REPORT) | IN(CLI_COMPARE),
+	  IN(CLI_RUN) | IN(CLI_REPORT) | IN(CLI_COMPARE) | IN(CLI_FLOOR),
 	  "print the sizes of tables in bytes", NULL },
 	{ NULL, "--color", "auto|always|never", INTO(color),
-	  IN(CLI_RUN) | TABLES, "use colour: on a terminal, always or never",
+	  IN(CLI_RUN) | TABLES | IN(CLI_FLOOR), "use colour: on a terminal, always or never",
 	  NULL },
 	{ NULL, "--no-pager", NULL, INTO(no_pager), TABLES,
 	  "print to the terminal, not to a pager", NULL },
@@ -187,6 +189,16 @@ const struct cli_option_row cli_options[] = {
 	  "say nothing when all is well", NULL },
 	{ NULL, "--log-file", "FILE", INTO(log), IN(CLI_CHECK),
 	  "add what goload itself says to FILE, not to standard error", NULL },
+	{ "-q", "--quiet", NULL, INTO(quiet), IN(CLI_FLOOR),
+	  "do not say on a terminal what is being tried", NULL },
+	{ NULL, "--format", "text|json", INTO(format), IN(CLI_FLOOR),
+	  "how to print", NULL },
+	{ NULL, "--step", "SIZE", INTO(step), IN(CLI_FLOOR),
+	  "how exact the limits are to be: 64K, the default, or other whole pages",
+	  "In bytes, or with K or M for KiB and MiB." },
+	{ NULL, "--runs", "N", INTO(runs), IN(CLI_FLOOR),
+	  "how often the program must pass under a limit; 3",
+	  "When it does so less often, that is said, and the limit is raised." },
 	{ NULL, "--fail", "RULE...", INTO(fail), RUNNING | IN(CLI_INJECT),
 	  "let memory calls fail, unmade: mmap:ENOMEM:when=6, "
 	  "any:kind=heap:every=3",
@@ -240,6 +252,10 @@ const struct cli_verb_row cli_verbs[CLI_VERBS] = {
 	                "goload check [OPTION]... PROGRAM [ARGUMENT]...",
 	                "run PROGRAM, or take a recorded run, and hold its "
 	                "ledger against a budget" },
+	[CLI_FLOOR] = { "floor", CLI_OPERAND_PROGRAM,
+	                "goload floor [OPTION]... PROGRAM [ARGUMENT]...",
+	                "the smallest limits of memory under which PROGRAM runs, "
+	                "and the reservation that breaks below them" },
 	[CLI_INJECT] = { "inject", CLI_OPERAND_PROGRAM,
 	                 "goload inject [OPTION]... PROGRAM [ARGUMENT]...",
 	                 "run PROGRAM, let memory calls of it fail, and say how "

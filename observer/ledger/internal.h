@@ -21,6 +21,7 @@
  *   shots.c   what was resident at a moment -> rows
  *   why.c     the stacks behind a row, when somebody asks
  *   lives.c   every mapping, from its beginning to its end, likewise
+ *   limit.c   what a limit of memory hits, likewise
  *   callers.c  a call's stack -> its place and kind, likewise
  *   injected.c  calls that goload made to fail or wait -> their callers
  *   net.c     events and the files' sites -> whose calls the net carried

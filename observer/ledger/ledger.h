@@ -12,6 +12,7 @@
  *   frames.c   the frames of one call
  *   callers.c  where one call comes from, and what for
  *   injected.c  calls that goload made to fail, or wait
+ *   limit.c    what a limit of memory hits
  *   internal.h the whole way, with the smaller files
  *
  * Built from events, plus what the kernel made before and without them (the
@@ -407,5 +408,43 @@ void ledger_lives_free(struct ledger_lives *lives);
  * count together: it may be less than peak_vm_size. */
 uint64_t ledger_lives_peak(const struct ledger *ledger,
                            const struct ledger_lives *lives);
+
+/* ---- limit.c: what a limit of memory hits --------------------------------- */
+
+/* A call that failed because memory was short, and what it would have made. */
+struct ledger_refused {
+	const struct ledger_event *event;
+	const char *kind, *owner; /* as rows have them */
+	struct ledger_site site;  /* who asked, and for how many bytes */
+};
+
+struct ledger_refusals {
+	struct ledger_refused *refused; /* in the order of the calls */
+	size_t count;
+	char **word; /* kinds that only this run has */
+	size_t word_count;
+};
+
+/* Names as for ledger_build().  NULL only when memory is short. */
+struct ledger_refusals *ledger_refusals(const struct ledger_run *run,
+                                        ledger_namer *namer, void *context);
+void ledger_refusals_free(struct ledger_refusals *refusals);
+
+enum ledger_limit {
+	LEDGER_ADDRESS_SPACE, /* RLIMIT_AS: all mappings */
+	LEDGER_DATA,          /* RLIMIT_DATA: private ones that are writable */
+};
+
+/* What counts against a limit. */
+struct ledger_strain {
+	uint64_t peak; /* of the target's, over time */
+	uint64_t own;  /* of goload's, at the end */
+	const struct ledger_life *over; /* the first with which the target's are
+	                                   more than `bytes`, or NULL */
+};
+
+/* 0 when memory is short. */
+int ledger_strain(const struct ledger_lives *lives, enum ledger_limit limit,
+                  uint64_t bytes, struct ledger_strain *strain);
 
 #endif

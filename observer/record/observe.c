@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -113,6 +114,20 @@ static void ignore_signals(void)
 		signal(ignored[i], SIG_IGN);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* A limit of memory that the program can raise itself is not the observer's:
+ * it has a file to read that the program only maps. */
+static void raise_limits(void)
+{
+	static const int limits[] = { RLIMIT_AS, RLIMIT_DATA };
+	struct rlimit limit;
+
+	for (size_t i = 0; i < sizeof(limits) / sizeof(*limits); i++)
+		if (getrlimit(limits[i], &limit) == 0) {
+			limit.rlim_cur = limit.rlim_max;
+			setrlimit(limits[i], &limit);
+		}
 }
 
 static int by_number(const void *a, const void *b)
@@ -695,6 +710,7 @@ void observe(struct observer *observer)
 
 	life.arrivals.early = &life.plan.early;
 	promise_life(observer->session);
+	raise_limits();
 	detach(observer);
 	life.stderr_fd = set_stderr_aside();
 	life.options = &options;
