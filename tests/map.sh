@@ -289,6 +289,8 @@ fact 'no address' refused 2 --addr here "$tmp/static.run"
 fact 'no process' refused 2 --pid me
 fact 'one that is not there' refused 1 --pid 4194305
 fact 'a listing without a line' refused 1 --maps "$here/lib.sh"
+sort -r "$here/listing.txt" >"$tmp/upside_down"
+fact 'a listing upside down' refused 1 --maps "$tmp/upside_down"
 fact 'a listing that is not there' refused 1 --maps "$tmp/nothing"
 fact 'a moment of a listing' refused 2 --at end --maps "$here/listing.txt"
 if [ "$(id -u)" = 0 ]; then

@@ -609,6 +609,67 @@ Test(map, finds_room_for_arenas_between_parts)
 	}
 }
 
+static char *listing_of_text(const char *text, int wanted)
+{
+	return listing_of(&(struct report_listing){ .file = "saved",
+	                                            .text = text,
+	                                            .size = strlen(text) },
+	                  wanted);
+}
+
+Test(map, counts_an_arena_once_whose_middle_is_left_out)
+{
+	static const char wanted[] =
+		"  1  malloc arena, libc; 1 of them in part\n";
+	char *text = listing_of_text(
+		"7f0000000000-7f0000021000 rw-p 00000000 00:00 0\n"
+		"...\n"
+		"7f0000050000-7f0004000000 ---p 00000000 00:00 0\n",
+		1);
+
+	cr_expect(strstr(text, wanted) != NULL, "%s", text);
+	free(text);
+}
+
+Test(map, takes_numbers_as_the_kernel_writes_them)
+{
+	static const struct {
+		const char *line;
+		bool told;
+	} cases[] = {
+		{ "VmSize:\t     100 kB\n", true },
+		{ "VmSize: 100 kB \r\n", true },
+		{ "VmSize: 100 MB\n", false },
+		{ "VmSize: 100 kBit\n", false },
+		{ "VmSize: 100\n", false },
+		{ "VmSize: 18446744073709551716 kB\n", false }, /* 2^64 + 100 */
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		char listing[256], *text;
+		bool told;
+
+		snprintf(listing, sizeof(listing),
+		         "%s1000-2000 rw-p 00000000 00:00 0\n", cases[i].line);
+		text = listing_of_text(listing, 1);
+		told = strstr(text, "VmSize is") != NULL;
+		cr_expect(told == cases[i].told, "%s%s", cases[i].line, text);
+		free(text);
+	}
+	free(listing_of_text("fff0000000000000000-fff0000000000001000 rw-p\n",
+	                     REPORT_NO_LINE));
+}
+
+Test(map, refuses_lines_out_of_order)
+{
+	free(listing_of_text("2000-3000 rw-p 00000000 00:00 0\n"
+	                     "1000-2000 rw-p 00000000 00:00 0\n",
+	                     REPORT_UNORDERED));
+	free(listing_of_text("1000-3000 rw-p 00000000 00:00 0\n"
+	                     "2000-4000 rw-p 00000000 00:00 0\n",
+	                     REPORT_UNORDERED));
+}
+
 Test(map, takes_anything_for_a_listing)
 {
 	static const char *const none[] = {
@@ -625,7 +686,7 @@ Test(map, takes_anything_for_a_listing)
 			&(struct report_listing){ .text = none[i],
 		                                  .size = strlen(none[i]),
 		                                  .file = "x" },
-			-1));
+			REPORT_NO_LINE));
 	/* each beginning of a line, and each with a byte turned over */
 	for (unsigned i = 0; i < 48; i++) {
 		char line[] =

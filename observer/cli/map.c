@@ -171,8 +171,10 @@ static int print_listing(const struct cli_options *options, const char *object,
 	}
 	if (done > 0)
 		return CLI_OK;
-	cli_fail(CLI_FAILED, object, done ? 0 : ENOMEM,
-	         done ? "has no line of a map" : "cannot be read");
+	cli_fail(CLI_FAILED, object, done ? 0 : ENOMEM, "%s",
+	         done == REPORT_NO_LINE     ? "has no line of a map"
+	         : done == REPORT_UNORDERED ? "has lines out of order"
+	                                    : "cannot be read");
 }
 
 /* Go programs alone have a heap where Go's would be. */

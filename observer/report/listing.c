@@ -21,7 +21,8 @@
 #define MIB (1024 * KIB)
 
 /* glibc, malloc/arena.c: HEAP_MAX_SIZE, and so they are aligned */
-#define ARENA (64 * MIB)
+#define ARENA      (64 * MIB)
+#define ARENA_KIND "malloc arena"
 
 /* Go's heap is committed in these, and may look like an arena else. */
 #define GO_CHUNK (4 * MIB)
@@ -68,6 +69,7 @@ struct listing {
 	size_t gaps;
 	int gap;      /* one behind the last line */
 	int resident; /* it is told */
+	int unordered;
 	int failed;
 	struct sum *sum;
 	size_t sum_count;
@@ -95,7 +97,9 @@ static int number(struct part *left, unsigned base, uint64_t *value)
 
 	*value = 0;
 	for (; i < left->size && digit(left->text[i]) < (int)base; i++)
-		*value = *value * base + digit(left->text[i]);
+		if (__builtin_mul_overflow(*value, base, value) ||
+		    __builtin_add_overflow(*value, digit(left->text[i]), value))
+			return 0;
 	left->text += i;
 	left->size -= i;
 	return i > 0;
@@ -192,7 +196,9 @@ static int read_field(struct part text, const char *name, uint64_t *bytes)
 	text.text += size;
 	text.size -= size;
 	skip_blanks(&text);
-	if (!number(&text, 10, &kib) || kib > UINT64_MAX / KIB)
+	if (!number(&text, 10, &kib) || kib > UINT64_MAX / KIB ||
+	    !accept(&text, ' ') || !accept(&text, 'k') || !accept(&text, 'B') ||
+	    text.size)
 		return 0;
 	*bytes = kib * KIB;
 	return 1;
@@ -245,7 +251,9 @@ static void take(struct listing *listing, struct part text)
 		listing->gap = 1;
 	} else if (!read_line(text, &line)) {
 		read_fields(listing, text);
-	} else if (line.start >= last) {
+	} else if (line.start < last) {
+		listing->unordered = 1;
+	} else {
 		add(listing, &line);
 	}
 }
@@ -459,8 +467,8 @@ static int name_arena(struct listing *listing, size_t i)
 	if (is_arena(listing, line)) {
 		if (rest && is_plain(rest, PROT_NONE) &&
 		    rest->end == line->start + ARENA) {
-			set(line, "malloc arena", "libc");
-			set(rest, "malloc arena", "libc");
+			set(line, ARENA_KIND, "libc");
+			set(rest, ARENA_KIND, "libc");
 			rest->things = 0;
 			return 1;
 		}
@@ -471,7 +479,7 @@ static int name_arena(struct listing *listing, size_t i)
 		                size_of(line) % GO_CHUNK != 0;
 	}
 	if (line->in_part)
-		set(line, "malloc arena", "libc");
+		set(line, ARENA_KIND, "libc");
 	return line->in_part;
 }
 
@@ -617,6 +625,13 @@ static void add_to(const struct listing *listing, struct sum *sum,
 	sum->in_part += line->in_part;
 }
 
+/* Are these its ends, and what is left out its middle? */
+static int is_one_arena(const struct shown *a, const struct shown *b)
+{
+	return strcmp(a->kind, ARENA_KIND) == 0 &&
+	       a->start / ARENA == b->start / ARENA;
+}
+
 static int of_kind(const void *line, const void *sum)
 {
 	return compare_kinds(line, ((const struct sum *)sum)->first);
@@ -652,6 +667,8 @@ static void add_gaps(struct listing *listing)
 			                sizeof(*sum), of_kind);
 
 			sum->between += fit_between(a, b, sum->whole);
+			sum->things -= is_one_arena(a, b);
+			sum->in_part -= is_one_arena(a, b);
 		}
 	}
 }
@@ -974,7 +991,10 @@ int report_listing(FILE *out, const struct report_listing *from,
 		add_kinds(&listing);
 		add_up(&listing);
 	}
-	done = listing.failed ? 0 : listing.count > 0 ? 1 : -1;
+	done = listing.failed      ? 0
+	       : listing.unordered ? REPORT_UNORDERED
+	       : listing.count > 0 ? 1
+	                           : REPORT_NO_LINE;
 	if (done > 0 && out && style) {
 		print_headline(&screen, &listing);
 		print_lines(&screen, &listing);

@@ -94,8 +94,10 @@ struct report_listing {
 	int no_go;           /* it is no Go program */
 };
 
-/* It with names for what can be known without causes.  -1: there is no line of
- * a map in it.  Without `out` that alone is asked. */
+/* It with names for what can be known without causes, or one of these.
+ * Without `out` that alone is asked. */
+#define REPORT_NO_LINE   (-1) /* there is no line of a map in it */
+#define REPORT_UNORDERED (-2) /* one begins before the end of another */
 int report_listing(FILE *out, const struct report_listing *listing,
                    const struct report_style *style);
 
