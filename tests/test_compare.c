@@ -23,11 +23,14 @@ struct side { /* a ledger, and what it points to */
 
 static void side_make(struct side *side, const char *path, uint32_t linkage)
 {
+	static const struct file_end end;
+
 	*side = (struct side){ .program = { .linkage = linkage } };
 	side->run = (struct ledger_run){ .program = &side->program,
 		                         .path = path,
 		                         .go_version = "go1.26.8",
-		                         .build_id = "cafe" };
+		                         .build_id = "cafe",
+		                         .end = &end };
 	side->ledger = (struct ledger){ .run = &side->run,
 		                        .row = side->row,
 		                        .checked = 1 };
@@ -47,6 +50,7 @@ static void side_row(struct side *side, const char *kind, const char *owner,
 		.committed = committed,
 		.mappings = mappings,
 		.makes = makes,
+		.largest = makes ? (reserved + committed) / makes : 0,
 	};
 	ledger->reserved += reserved;
 	ledger->committed += committed;
@@ -342,6 +346,33 @@ Test(compare, says_that_a_run_was_not_checked)
 	expect_no_part(text_of(&a, &b, &plain), " B had no last look");
 }
 
+Test(compare, says_first_that_a_run_is_cut_short)
+{
+	struct side a, b;
+
+	servers(&a, &b);
+	b.run.torn = 1;
+	b.ledger.checked = 0;
+	expect_part(text_of(&a, &b, &plain),
+	            "\n\n  B is cut short: what came then is missing. B has ");
+	expect_no_part(text_of(&a, &b, &plain), "no last look");
+	b.run.torn = 0;
+	b.run.end = NULL;
+	expect_part(text_of(&a, &b, NULL), "    \"B is cut short: ");
+	expect_no_part(text_of(&a, &b, NULL), "A is cut short: ");
+}
+
+Test(compare, lines_up_programs_by_what_is_seen)
+{
+	struct side a, b;
+
+	servers(&a, &b);
+	a.run.path = "./h\xc3\xa4\xc3\xa4p";
+	expect_part(text_of(&a, &b, &plain),
+	            "A ./h\xc3\xa4\xc3\xa4p       go1.26.8, static\n"
+	            "        B ./http.cgo   go1.26.8, ");
+}
+
 Test(compare, folds_small_differences_of_a_long_table)
 {
 	static const char *const kinds[] = { "a", "b", "c", "d", "e", "f",
@@ -377,19 +408,24 @@ Test(compare, counts_only_what_is_exactly_so)
 		/* of B; A has none */
 		uint64_t reserved, committed, mappings, makes;
 		const char *why;
+		uint64_t largest;
 	} cases[] = {
-		{ "malloc arena", "libc", 127 * MIB, MIB, 4, 2, "2 x 64 MiB" },
+		{ "malloc arena", "libc", 127 * MIB, MIB, 4, 2, "2 x 64 MiB",
+		  64 * MIB },
 		/* and a block that malloc mapped on its own */
-		{ "malloc arena", "libc", 127 * MIB, 2 * MIB, 5, 3, "3 more" },
+		{ "malloc arena", "libc", 127 * MIB, 2 * MIB, 5, 3, "3 more",
+		  64 * MIB },
 		{ "malloc arena", "program", 127 * MIB, MIB, 4, 2,
-		  "4 mappings more" },
-		{ "thread stack", "libc", 4 * KIB, 64 * KIB, 2, 1,
-		  "1 x 68 KiB" },
-		{ "thread stack", "libc", 0, 16 * MIB, 2, 2, "2 x 8 MiB" },
-		/* 8 MiB and 4 MiB */
-		{ "thread stack", "libc", 8 * KIB, 12 * MIB, 4, 2, "2 more" },
+		  "4 mappings more", 64 * MIB },
+		{ "thread stack", "libc", 4 * KIB, 64 * KIB, 2, 1, "1 x 68 KiB",
+		  68 * KIB },
+		{ "thread stack", "libc", 0, 16 * MIB, 2, 2, "2 x 8 MiB",
+		  8 * MIB },
+		/* 4, 8 and 12 MiB: the mean of others */
+		{ "thread stack", "libc", 12 * KIB, 24 * MIB, 6, 3, "3 more",
+		  12 * MIB + 4 * KIB },
 		{ "heap", "Go runtime", 60 * MIB, 4 * MIB, 2, 1,
-		  "2 mappings more" },
+		  "2 mappings more", 64 * MIB },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -400,6 +436,7 @@ Test(compare, counts_only_what_is_exactly_so)
 		side_make(&b, "b", FILE_STATIC);
 		side_row(&b, cases[i].kind, cases[i].owner, cases[i].reserved,
 		         cases[i].committed, cases[i].mappings, cases[i].makes);
+		b.row[0].largest = cases[i].largest;
 		snprintf(part, sizeof(part), "\"why\": \"%s\"", cases[i].why);
 		expect_part(text_of(&a, &b, NULL), part);
 	}
@@ -490,6 +527,18 @@ Test(compare_terms, takes_the_segments_of_a_library_together)
 	side_row(&b, "text", "program", 0, 4 * KIB, 1, 1);
 	expect_terms(&a, &b, "vm_size",
 	             "+1,980 KiB: libc.so.6 1,876 + libz.so.1 100 + text 4");
+}
+
+Test(compare_terms, take_no_library_for_what_it_is_named_as)
+{
+	struct side a, b;
+
+	empty_sides(&a, &b);
+	side_row(&b, "thread stack", "libc", 16 * KIB, 32 * MIB, 8, 4);
+	side_row(&b, "thread stack text", "library", 0, 100 * KIB, 3, 3);
+	side_row(&b, "thread stack data", "library", 0, 4 * KIB, 1, 1);
+	expect_terms(&a, &b, "vm_size",
+	             "+32,888 KiB: 4 thread stacks x 8,196 + thread stack 104");
 }
 
 Test(compare_terms, tells_rows_of_one_kind_by_their_owner)
@@ -604,10 +653,9 @@ Test(compare_peak, is_a_total_only_where_its_rows_do_not_add_up)
 
 /* ---- several runs ------------------------------------------------------- */
 
-/* Three runs of each: A is always the same, B has 2, 4 and 3 arenas. */
-static struct report_compare *three(void)
+/* Three runs of each: A is always the same, B has these arenas. */
+static struct report_compare *three_of(const uint64_t arenas[static 3])
 {
-	static const uint64_t arenas[] = { 2, 4, 3 };
 	struct report_compare *compare = report_compare_open();
 
 	cr_assert(compare != NULL);
@@ -619,10 +667,17 @@ static struct report_compare *three(void)
 		side_row(&b, "text", "program", 0, MIB, 1, 1);
 		side_row(&b, "malloc arena", "libc", 0, arenas[i] * 64 * MIB,
 		         arenas[i], arenas[i]);
+		side_goload(&a, 4 * KIB);
+		side_goload(&b, 4 * KIB);
 		add(compare, REPORT_A, &a);
 		add(compare, REPORT_B, &b);
 	}
 	return compare;
+}
+
+static struct report_compare *three(void)
+{
+	return three_of((const uint64_t[]){ 2, 4, 3 });
 }
 
 Test(compare_runs, shows_the_one_in_the_middle)
@@ -646,6 +701,31 @@ Test(compare_runs, says_what_varies_and_what_does_not)
 	                "and in every run of B, 1 varies:\n");
 	expect_part(text, "  malloc arena             B     128.0 MiB     "
 	                  "192.0 MiB     256.0 MiB   2 to 4\n");
+}
+
+/* One that was there at the peak alone is in no table. */
+Test(compare_runs, count_the_rows_of_the_table)
+{
+	struct ledger_life life[] = {
+		life_of("text", "program", 1 << 20, MIB, 1, 0),
+		life_of("stubs", "goload", 1 << 25, 4 * KIB, 1, 0),
+		life_of("brk heap", "libc", 1 << 30, MIB, 1, 2),
+	};
+	struct ledger_lives lives = { .life = life, .count = 3 };
+	struct report_compare *compare = report_compare_open();
+	struct side side;
+
+	side_make(&side, "a", FILE_STATIC);
+	side_row(&side, "text", "program", 0, MIB, 1, 1);
+	side_goload(&side, 4 * KIB);
+	side.ledger.peak_vm_size = 2 * MIB + 4 * KIB;
+	side.ledger.duration = 10;
+	cr_assert(compare != NULL);
+	for (int i = 0; i < 4; i++)
+		cr_assert(report_compare_add(compare, i % 2, &side.ledger,
+		                             &lives));
+	expect_part(text_as(compare, REPORT_TEXT, &plain),
+	            "  All 2 rows have the same size in every run.\n");
 }
 
 Test(compare_runs, has_each_pair_of_runs_in_the_document)
@@ -711,6 +791,27 @@ Test(compare_what_if, says_what_a_setting_takes_away)
 	expect_part(what_if(1, 1),
 	            "  MALLOC_ARENA_MAX=1 changes nothing of VmSize.\n");
 	expect_part(what_if(1, 1), "static, with MALLOC_ARENA_MAX=1\n");
+}
+
+static char *what_if_three(uint64_t first, uint64_t second, uint64_t third)
+{
+	struct report_compare *compare =
+		three_of((const uint64_t[]){ first, second, third });
+
+	cr_assert(report_compare_what_if(compare, "GOGC=50"));
+	return text_as(compare, REPORT_TEXT, &plain);
+}
+
+Test(compare_what_if, takes_no_noise_for_the_effect)
+{
+	expect_part(
+		what_if_three(0, 1, 2),
+		"  GOGC=50 changes nothing of VmSize that runs do not change "
+		"by themselves. In 3 pairs of\n");
+	expect_part(what_if_three(0, 0, 0),
+	            "  GOGC=50 changes nothing of VmSize. In 3 pairs");
+	expect_part(what_if_three(1, 1, 2),
+	            "  GOGC=50 adds 64.0 MiB to VmSize: 1 x 64 MiB");
 }
 
 /* ---- from one Go to another --------------------------------------------- */
@@ -821,9 +922,9 @@ Test(compare_go, knows_what_crypto_brings)
 		         1);
 		if (cases[i].told)
 			expect_part(text_of(&a, &b, NULL),
-			            "bss: since Go 1.26");
+			            "bss: 32 MiB of it may be ");
 		else
-			expect_no_part(text_of(&a, &b, NULL), "bss: since Go");
+			expect_no_part(text_of(&a, &b, NULL), "bss: ");
 	}
 }
 
@@ -881,6 +982,7 @@ Test(compare, lets_no_text_of_others_be_markup)
 
 	servers(&a, &b);
 	a.run.path = "./<b>|`*";
+	a.run.go_version = "go1.26 <b>|";
 	b.row[1].kind = "<i>'\"";
 	b.row[3].owner = "\xff&lt;\n|";
 	text = text_as(two(&a, &b), REPORT_HTML, &plain);
@@ -889,7 +991,8 @@ Test(compare, lets_no_text_of_others_be_markup)
 	expect_in(text, "\xef\xbf\xbd&#38;lt;?|");
 	expect_no_part(text, "<b>|");
 	text = text_as(two(&a, &b), REPORT_MARKDOWN, &plain);
-	expect_in(text, "| A | ./&#60;b&#62;&#124;&#96;&#42; |");
+	expect_in(text, "| A | ./&#60;b&#62;&#124;&#96;&#42; | go1.26 "
+	                "&#60;b&#62;&#124;, static |");
 	expect_in(text, "\xef\xbf\xbd&#38;lt;?&#124;");
 	expect_no_part(text, "<i>");
 }

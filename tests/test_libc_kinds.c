@@ -225,6 +225,7 @@ Test(libc_kinds, show_thread_stacks_with_their_guards)
 	cr_expect(eq(u64, row->reserved, 3 * PAGE));
 	cr_expect(eq(u64, row->mappings, 6));
 	cr_expect(eq(u64, row->makes, 3));
+	cr_expect(eq(u64, row->largest, 9 * PAGE));
 	done(&run, ledger);
 }
 

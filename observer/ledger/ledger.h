@@ -162,6 +162,7 @@ struct ledger_row {
 	uint64_t returned, came_back;
 	uint64_t mappings;        /* pieces, after joining equal neighbours */
 	uint64_t makes;           /* arenas, stacks ..., however cut up */
+	uint64_t largest;         /* bytes of the largest of these */
 	struct ledger_site *site; /* who made it, most bytes first */
 	size_t site_count;
 	uint64_t *resident_at; /* ledger->moment_count of them */

@@ -30,6 +30,7 @@ struct build {
 	size_t count;
 	struct vector rows, own, makers, wrong;
 	size_t last_row;
+	uint64_t make; /* bytes so far of what ledger_row.makes counts */
 	int failed;
 };
 
@@ -292,8 +293,13 @@ static void add_target(struct build *build, size_t index)
 	if (index == 0 || !continues(item, item - 1))
 		row->mappings++;
 	if (index == 0 || item[-1].row != item->row ||
-	    item[-1].whole != item->whole)
+	    item[-1].whole != item->whole) {
 		row->makes++;
+		build->make = 0;
+	}
+	build->make += size;
+	if (row->largest < build->make)
+		row->largest = build->make;
 	add_maker(build, &claim, item->row, size);
 	add_name(build, item, &claim);
 }

@@ -118,6 +118,8 @@ static int add_row(struct report_compare *compare, struct side_run *run,
 	cell->bytes[RESIDENT] += row->resident;
 	cell->mappings += row->mappings;
 	cell->makes += row->makes;
+	if (cell->largest < row->largest)
+		cell->largest = row->largest;
 	return 1;
 }
 
@@ -216,6 +218,7 @@ static int fill_run(struct report_compare *compare, struct side_run *run,
 		.goload_resident = ledger->goload_resident,
 		.mappings = ledger->mappings,
 		.checked = ledger->checked,
+		.cut = ledger->run->torn || !ledger->run->end,
 	};
 	if (!add_rows(compare, run, ledger))
 		return 0;

@@ -30,7 +30,7 @@ struct row_key {
 /* What a row comes to in one run. */
 struct row_cell {
 	uint64_t bytes[METRICS];
-	uint64_t mappings, makes;
+	uint64_t mappings, makes, largest;
 };
 
 struct side_run {
@@ -40,6 +40,7 @@ struct side_run {
 	size_t cells;
 	int checked;
 	int peak_by_row; /* the cells have what each was at the peak */
+	int cut; /* its writing did not go on to the end */
 };
 
 struct side {
@@ -129,7 +130,9 @@ struct spread spread_difference(const struct report_compare *compare,
 int spread_is_one(struct spread spread);
 /* Has the row the same size in every run of A, and in every run of B? */
 int row_is_constant(const struct report_compare *compare, size_t key);
+/* Of those that any run has; there may be others, at the peak alone. */
 size_t rows_constant(const struct report_compare *compare);
+size_t rows_varying(const struct report_compare *compare);
 
 /* ---- compare_go.c -------------------------------------------------------- */
 
@@ -151,8 +154,8 @@ void words_headline(FILE *out, const struct report_compare *compare,
 /* "In 20 pairs of runs the difference was +218.2 MiB to +362.3 MiB, in the
  * middle +290.3 MiB."; nothing for one run of each. */
 void words_range(FILE *out, const struct report_compare *compare);
-/* "go1.26.8, static, stripped" */
-void words_nature(FILE *out, const struct side *side);
+/* "go1.26.8, static, stripped"; `special` is escaped, as below */
+void words_nature(FILE *out, const struct side *side, const char *special);
 /* "20 runs of each, in turn; shown: run 7 of A, run 12 of B, in the middle by
  * VmSize"; nothing for one run of each. */
 void words_runs(FILE *out, const struct report_compare *compare);

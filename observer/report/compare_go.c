@@ -4,7 +4,8 @@
  *
  * Nothing is guessed: a sentence is said when both sides are of Go and the row
  * is on each side just as large as the table has it for that Go.  What else has
- * made it grow is then no part of it.
+ * made it grow is then no part of it.  Only in bss a program has much of its
+ * own: there the sentence says how to see whose it is.
  */
 #include "observer/report/compare.h"
 
@@ -150,7 +151,7 @@ static void tell_state(FILE *out, const struct report_compare *compare,
 	fprintf(out, ": %s (%s).", newer->why, newer->source);
 }
 
-/* Programs that have crypto in them, and nothing else that is so large. */
+/* Programs that have crypto in them; a program's own array may be as large. */
 static void tell_scratch(FILE *out, const struct report_compare *compare,
                          const struct pairs *pairs)
 {
@@ -163,9 +164,10 @@ static void tell_scratch(FILE *out, const struct report_compare *compare,
 	    more > SCRATCH + MIB ||
 	    (a < b) != (pair_difference(bss, VM_SIZE) > 0))
 		return;
-	fputs("bss: since Go 1.26 programs with crypto in them have 32 MiB "
-	      "that only the FIPS 140-3 module touches "
-	      "(crypto/internal/fips140/drbg/entropy_fips140.go, memory).",
+	fputs("bss: 32 MiB of it may be what programs with crypto in them have "
+	      "since Go 1.26, a buffer that only the FIPS 140-3 module touches "
+	      "(crypto/internal/fips140/drbg/entropy_fips140.go): then go tool "
+	      "nm lists crypto/internal/fips140/drbg.memory.",
 	      out);
 }
 

@@ -71,7 +71,7 @@ static void write_programs(FILE *out, const struct report_compare *compare,
 			write_words(out, compare->what_if);
 		}
 		fputs(" | ", out);
-		words_nature(out, side);
+		words_nature(out, side, SPECIAL);
 		fputs(" |\n", out);
 	}
 	putc('\n', out);

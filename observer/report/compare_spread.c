@@ -120,6 +120,17 @@ size_t rows_constant(const struct report_compare *compare)
 	size_t count = 0;
 
 	for (size_t i = 0; i < compare->keys; i++)
-		count += row_is_constant(compare, i) != 0;
+		count += row_is_constant(compare, i) &&
+		         (spread_row(&compare->side[A], i).most ||
+		          spread_row(&compare->side[B], i).most);
+	return count;
+}
+
+size_t rows_varying(const struct report_compare *compare)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < compare->keys; i++)
+		count += !row_is_constant(compare, i);
 	return count;
 }

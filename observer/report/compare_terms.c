@@ -23,6 +23,7 @@ struct term {
 	uint64_t count; /* of `unit` bytes each, and of `second`; 0: no such */
 	uint64_t unit, second;
 	size_t rows;
+	int library; /* all segments of one */
 };
 
 struct terms {
@@ -47,8 +48,9 @@ int row_is_counted(const struct row_key *key)
 /* Bytes of each thing that one side's row is made of, or 0. */
 static uint64_t whole_unit(const struct row_cell *cell)
 {
-	return things_unit(&(struct things){ cell->makes, cell->bytes[VM_SIZE],
-	                                     cell->bytes[COMMITTED] });
+	return things_unit(&(struct things){ .count = cell->makes,
+	                                     .bytes = cell->bytes[VM_SIZE],
+	                                     .largest = cell->largest });
 }
 
 static int is_power_of_two(uint64_t size)
@@ -132,7 +134,7 @@ static struct term *find_library(const struct terms *terms, const char *name,
                                  int size)
 {
 	for (size_t i = 0; i < terms->count; i++)
-		if (terms->term[i].size == size &&
+		if (terms->term[i].library && terms->term[i].size == size &&
 		    memcmp(terms->term[i].name, name, (size_t)size) == 0)
 			return &terms->term[i];
 	return NULL;
@@ -187,7 +189,8 @@ static void add_term(struct terms *terms, const struct pair *pair)
 	*term = (struct term){ .name = pair->key->kind,
 		               .size = (int)strlen(pair->key->kind),
 		               .bytes = pair_difference(pair, terms->metric),
-		               .rows = 1 };
+		               .rows = 1,
+		               .library = size != 0 };
 	if (size)
 		term->size = size;
 	else if (is_libcs(pair->key, "thread stack"))

@@ -109,11 +109,20 @@ static void print_go(void *context, const char *sentence)
 
 /* ---- the programs -------------------------------------------------------- */
 
+static int columns_of(const char *text)
+{
+	int columns = 0;
+
+	for (; *text; text++)
+		columns += (*text & 0xc0) != 0x80;
+	return columns;
+}
+
 static void print_programs(const struct view *view)
 {
 	const struct screen *screen = view->screen;
 	const struct side *side = view->compare->side;
-	int a = (int)strlen(side[A].path), b = (int)strlen(side[B].path);
+	int a = columns_of(side[A].path), b = columns_of(side[B].path);
 
 	for (int i = A; i < SIDES; i++) {
 		fprintf(screen->out, i ? "        %c " : "goload: %c ",
@@ -122,8 +131,8 @@ static void print_programs(const struct view *view)
 		units_print(screen->out, side[i].path);
 		screen_colour(screen, "0");
 		fprintf(screen->out, "%*s",
-		        (a > b ? a : b) + 3 - (int)strlen(side[i].path), "");
-		words_nature(screen->out, &side[i]);
+		        (a > b ? a : b) + 3 - columns_of(side[i].path), "");
+		words_nature(screen->out, &side[i], "");
 		if (i == B && view->compare->what_if) {
 			fputs(", with ", screen->out);
 			units_print(screen->out, view->compare->what_if);
@@ -139,15 +148,6 @@ static void print_programs(const struct view *view)
 }
 
 /* ---- the table ----------------------------------------------------------- */
-
-static int columns_of(const char *text)
-{
-	int columns = 0;
-
-	for (; *text; text++)
-		columns += (*text & 0xc0) != 0x80;
-	return columns;
-}
 
 /* As wide as the longest kind, for kinds hold the names of files. */
 static int label_width(const struct pairs *pairs)
@@ -369,7 +369,7 @@ static void print_spread(const struct view *view)
 
 	print_sentence(view, write_spread);
 	putc('\n', out);
-	if (rows_constant(compare) == compare->keys)
+	if (rows_varying(compare) == 0)
 		return;
 	screen_colour(view->screen, "2");
 	fprintf(out, "%*s%*s%*s%*s\n", SCREEN_INDENT + view->width + 4, "",

@@ -28,10 +28,10 @@ static const char *signed_words(char text[static SIGNED_TEXT], int64_t bytes)
 	return bytes ? signed_size(&rounded, text, bytes) : "0";
 }
 
-void words_nature(FILE *out, const struct side *side)
+void words_nature(FILE *out, const struct side *side, const char *special)
 {
 	if (side->go_version) {
-		units_print(out, side->go_version);
+		words_escape(out, side->go_version, special);
 		fputs(", ", out);
 	}
 	fprintf(out, "%s%s", side->linkage, side->stripped ? ", stripped" : "");
@@ -62,12 +62,16 @@ static void tell_rows(FILE *out, const struct pairs *pairs, int more)
 static void tell_setting(FILE *out, const struct report_compare *compare,
                          const struct pairs *pairs)
 {
+	struct spread spread = spread_difference(compare, VM_SIZE);
 	int64_t difference = total_difference(pairs, VM_SIZE);
 	char text[UNITS_TEXT];
 
 	units_print(out, compare->what_if);
-	if (difference == 0) {
-		fputs(" changes nothing of VmSize", out);
+	if (spread.least <= 0 && spread.most >= 0) {
+		fprintf(out, " changes nothing of VmSize%s",
+		        spread_is_one(spread)
+		                ? ""
+		                : " that runs do not change by themselves");
 		return;
 	}
 	report_size(text, (uint64_t)llabs(difference), 0);
@@ -113,13 +117,18 @@ void words_range(FILE *out, const struct report_compare *compare)
 void words_headline(FILE *out, const struct report_compare *compare,
                     const struct pairs *pairs)
 {
+	for (int side = A; side < SIDES; side++)
+		if (pairs->run[side]->cut)
+			fprintf(out,
+			        "%c is cut short: what came then is missing. ",
+			        'A' + side);
 	if (compare->what_if)
 		tell_setting(out, compare, pairs);
 	else
 		tell_difference(out, pairs);
 	putc('.', out);
 	for (int side = A; side < SIDES; side++)
-		if (!pairs->run[side]->checked)
+		if (!pairs->run[side]->checked && !pairs->run[side]->cut)
 			fprintf(out,
 			        " %c had no last look at the kernel's map: "
 			        "its figures are by its calls.",
@@ -146,16 +155,16 @@ void words_runs(FILE *out, const struct report_compare *compare)
 void words_spread(FILE *out, const struct report_compare *compare)
 {
 	size_t constant = rows_constant(compare);
+	size_t varying = rows_varying(compare);
 
-	if (constant == compare->keys)
+	if (varying == 0)
 		fprintf(out, "All %zu rows have the same size in every run.",
-		        compare->keys);
+		        constant);
 	else
 		fprintf(out,
 		        "%zu rows have the same size in every run of A and in "
 		        "every run of B, %zu %s:",
-		        constant, compare->keys - constant,
-		        compare->keys - constant == 1 ? "varies" : "vary");
+		        constant, varying, varying == 1 ? "varies" : "vary");
 }
 
 char *words_terms(const struct pairs *pairs, enum metric metric)

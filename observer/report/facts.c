@@ -130,23 +130,11 @@ const struct ledger_site *row_reserver(const struct ledger_row *row)
 	return found;
 }
 
-static int is_power_of_two(uint64_t size)
-{
-	return size != 0 && (size & (size - 1)) == 0;
-}
-
 uint64_t things_unit(const struct things *things)
 {
-	uint64_t count = things->count, bytes = things->bytes;
-
-	if (!count || bytes % count)
-		return 0;
-	if (is_power_of_two(bytes / count))
-		return bytes / count;
-	if (things->committed % count == 0 &&
-	    is_power_of_two(things->committed / count))
-		return bytes / count;
-	return 0;
+	return things->largest * things->count == things->bytes
+	               ? things->largest
+	               : 0;
 }
 
 static void add_things(struct things *things, const struct ledger_row *row)
@@ -154,6 +142,8 @@ static void add_things(struct things *things, const struct ledger_row *row)
 	things->count += row->makes;
 	things->bytes += size_of(row);
 	things->committed += row->committed;
+	if (things->largest < row->largest)
+		things->largest = row->largest;
 }
 
 static void add_row(struct facts *facts, const struct ledger_row *row)

@@ -97,12 +97,10 @@ const struct ledger_row *part_next(const struct ledger *ledger, row_part *part,
 
 /* Arenas and stacks, which come in one size, mostly. */
 struct things {
-	uint64_t count, bytes, committed;
+	uint64_t count, bytes, committed, largest;
 };
 
-/* Bytes of each when they are equal, or 0.  An arena is a power of two, and so
- * is a stack without its guard: that tells equal ones from those that only have
- * such a mean. */
+/* Bytes of each when they are equal, or 0. */
 uint64_t things_unit(const struct things *things);
 
 struct facts {
