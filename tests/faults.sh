@@ -590,6 +590,21 @@ disk_full()
 	return 1
 }
 
+no_room_at_all()
+{
+	unshare -m sh -c "
+		mount -t tmpfs -o size=4k none '$room' && cd '$room' || exit 77
+		head -c 4096 /dev/zero >full
+		'$GOLOAD' record -o '$room/run' '$hello' >'$tmp/run.out' \
+			2>'$tmp/run.err'
+		echo \"exited \$?\" >'$tmp/run.end'" || return
+	[ "$(cat "$tmp/run.end")" = 'exited 0' ] && [ -s "$tmp/run.out" ] &&
+		[ "$(cat "$tmp/run.err")" = "goload: $room/run: is not whole: writing stopped: No space left on device" ] &&
+		return
+	cat "$tmp/run.end" "$tmp/run.out" "$tmp/run.err"
+	return 1
+}
+
 without_proc()
 {
 	for one in "$hello" "$SAMPLES/go/hello" "$SAMPLES/go/hello.cgo" \
@@ -629,6 +644,7 @@ noexec() # LEVEL
 if [ "$root" ] && unshare -m true 2>/dev/null; then
 	fact 'the disk is full: the program minds not, the run can be read' \
 		disk_full
+	fact 'it was full before: that is said' no_room_at_all
 	fact 'without /proc it runs' without_proc
 else
 	left_out 'a full disk, no /proc' 'it takes root'

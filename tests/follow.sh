@@ -295,7 +295,10 @@ summaries()
 	run f "$GOLOAD" --follow sh -c '/bin/echo child; exec /bin/echo me'
 	all_is_said
 	[ "$(grep -c '^goload: .* 0 lost' "$tmp/f.err")" = 3 ] &&
-		grep -q '; followed from process [0-9]*$' "$tmp/f.err"
+		grep -q '; followed from process [0-9]*$' "$tmp/f.err" &&
+		return
+	cat "$tmp/f.err"
+	return 1
 }
 fact 'without a file each prints its own ledger' summaries
 

@@ -245,6 +245,16 @@ relative()
 		grep -q '{program="sh",run="here.sh%",' "$dir/here.sh%.prom"
 }
 
+# As long as a name may be.
+long_name()
+{
+	long=$(printf '%0250d' 0).prom
+	"$GOLOAD" -q --metrics-file "$dir/$long" "$hello" >"$tmp/out" &&
+		plain "$dir/$long" &&
+		(cd "$dir" && rm "$long" && "$GOLOAD" -q --metrics-file "$long" \
+			"$hello" >"$tmp/out" && plain "$long")
+}
+
 # With the ledger, and from GOLOAD_OPTIONS.
 beside_ledger()
 {
@@ -276,6 +286,7 @@ fact 'the file takes the place of the one before when it is whole' replaced
 fact 'others may read it, whatever the umask' readable
 fact 'eight at once write one whole file' crowded
 fact 'percent signs in its name, and a program that goes elsewhere' relative
+fact 'its name may have 255 bytes' long_name
 fact 'the ledger is printed all the same' beside_ledger
 fact 'a signal that kills the program is told' killed
 fact 'so is its exit status' failing
@@ -341,6 +352,18 @@ a_pipe()
 		[ -p "$tmp/pipe" ]
 }
 
+a_link()
+{
+	ln -s target "$dir/link.prom"
+	unwritten "$dir/link.prom" 'is no regular file: no metrics written' \
+		"$GOLOAD" -q --metrics-file "$dir/link.prom" "$hello" &&
+		[ "$(readlink "$dir/link.prom")" = target ] &&
+		[ ! -e "$dir/target" ]
+	status=$?
+	rm "$dir/link.prom"
+	return $status
+}
+
 a_directory()
 {
 	unwritten "$dir" 'is no regular file: no metrics written' \
@@ -384,6 +407,48 @@ hello world' ] && [ "$(cat "$tmp/full.err")" = \
 	return 1
 }
 
+# used FILE COMMAND...: nothing is run, FILE is as it was
+used()
+{
+	file=$1
+	shift
+	run used "$@"
+	[ "$(cat "$tmp/used.end")" = 'exited 125' ] &&
+		echo "goload: $file: is a file that is used" |
+		diff - "$tmp/used.err" && [ ! -s "$tmp/used.out" ] && return
+	cat "$tmp/used.end" "$tmp/used.out"
+	return 1
+}
+
+run_file()
+{
+	used "$tmp/same" "$GOLOAD" record -q -o "$tmp/same" \
+		--metrics-file "$tmp/same" "$hello" && [ ! -e "$tmp/same" ]
+}
+
+program_file()
+{
+	cp "$hello" "$tmp/self"
+	used "$tmp/self" "$GOLOAD" -q --metrics-file "$tmp/self" "$tmp/self" &&
+		cmp "$tmp/self" "$hello"
+}
+
+log_file()
+{
+	"$GOLOAD" -q --log-file "$tmp/log" --metrics-file "$tmp/log" "$hello" \
+		>"$tmp/out"
+	[ $? = 125 ] && [ ! -s "$tmp/out" ] &&
+		grep -qx "goload: $tmp/log: is a file that is used" "$tmp/log"
+}
+
+standard_output()
+{
+	# shellcheck disable=SC2094
+	"$GOLOAD" -q --metrics-file "$tmp/out" "$hello" >"$tmp/out" 2>"$tmp/err"
+	[ $? = 125 ] && [ -e "$tmp/out" ] && [ ! -s "$tmp/out" ] &&
+		grep -qx "goload: $tmp/out: is a file that is used" "$tmp/err"
+}
+
 misused() # PATTERN
 {
 	"$GOLOAD" --metrics-file "$1" -q -o "$tmp/misused.run" "$hello" \
@@ -395,6 +460,7 @@ misused() # PATTERN
 fact 'a directory that is missing: one line, and the program is as ever' \
 	no_directory
 fact 'a pipe, which stays one' a_pipe
+fact 'a link, which stays one' a_link
 fact 'a directory' a_directory
 if [ "$(id -u)" = 0 ] && command -v setpriv >/dev/null; then
 	fact 'a directory that is not ours' not_allowed
@@ -407,6 +473,10 @@ if [ "$(id -u)" = 0 ] && unshare -m true 2>/dev/null; then
 else
 	left_out 'a disk that is full' 'it takes root and unshare'
 fi
+fact 'the run file itself: refused, nothing is run' run_file
+fact 'so is the program' program_file
+fact 'and the log file' log_file
+fact 'and what standard output goes to' standard_output
 fact 'a name that cannot be made up is misuse: nothing is run' \
 	misused "$dir/%x.prom"
 

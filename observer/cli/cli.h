@@ -216,6 +216,7 @@ int cli_compare(const struct cli_options *options);
 int cli_check(const struct cli_options *options);
 int cli_floor(const struct cli_options *options);
 int cli_inject(const struct cli_options *options);
+int cli_explore(const struct cli_options *options); /* its --explore */
 int cli_inspect(const struct cli_options *options);
 int cli_map_verb(const struct cli_options *options);
 int cli_export(const struct cli_options *options);
@@ -238,12 +239,18 @@ const void *cli_map(const char *path, size_t *size);
 /* Of the file's bytes, which the run points into; false after a complaint. */
 bool cli_read_run(const char *object, const void *bytes, size_t size,
                   struct cli_opened *opened);
+/* Did its writing go on to the end?  Not when the disk was full. */
+bool cli_is_whole(const struct cli_opened *opened);
 /* Is it a run file, by its first bytes? */
 bool cli_is_run(const char *path);
 /* Of the file, or the end of this process; `doing` is the word of the progress,
  * which the caller ends. */
 struct cli_opened cli_open_run(const char *path, const char *doing);
 void cli_close_run(const struct cli_opened *opened);
+
+/* run.c: the directories that `path` is in, as far as they are missing; what
+ * fails shows when the file is opened. */
+void cli_make_parents(const char *path);
 
 /* time.c: "12345", "12.5ms", "1.2s" into ns; false when it is none. */
 bool cli_read_time(const char *text, uint64_t *ns);
@@ -283,7 +290,8 @@ struct cli_outcome {
 	bool asked;   /* it got SIGTERM: its driver had ended, or its time */
 	int driver;   /* wait status of the driver; -1: there was none */
 	char *run;    /* path of the run file, or NULL */
-	int output;   /* its captured output (at most the first MiB), or -1 */
+	int output;   /* its captured output, or -1: of more than a MiB the first
+	               * and the last half */
 	int run_fd;   /* of a temporary run file, which has no name any more */
 };
 
@@ -297,6 +305,10 @@ void cli_show_output(const struct cli_outcome *outcome);
 bool cli_went_well(const struct cli_outcome *outcome);
 /* The path as goload's -o and --log-file take it, to be freed. */
 char *cli_escape(const char *path);
+/* The time that is the value of an option, in ns and more than 0; `otherwise`
+ * where it was not given. */
+uint64_t cli_duration(const char *verb, const char *option, const char *text,
+                      uint64_t otherwise);
 /* Ends this process as that one ended. */
 void cli_end_as(int wait_status) __attribute__((noreturn));
 
@@ -332,6 +344,11 @@ void cli_page(const struct cli_options *options);
  * read: operands, --maps, and what names of the `count` runs come from. */
 FILE *cli_open_output(const struct cli_options *options,
                       const struct cli_opened *opened, int count);
+/* Ends the process when it is plain before that it cannot be opened: for verbs
+ * that run programs first. */
+void cli_expect_output(const struct cli_options *options);
+/* "/tmp/." of "/tmp/it", to be freed; NULL when memory is short. */
+char *cli_folder_of(const char *path);
 void cli_close_output(FILE *out, const char *path);
 
 /* progress.c: "goload: OBJECT: WHAT, 4 s" from half a second on, where standard

@@ -26,6 +26,8 @@ struct cli_decider {
 	struct cli_names *names;
 	struct ledger_callers *callers;
 	struct file_stack *stack; /* of the call */
+	bool asked; /* where calls come from, */
+	bool told;  /* and that was known of one, at least */
 };
 
 /* ---- the rules
@@ -149,6 +151,14 @@ static struct ledger_caller caller_of(struct cli_decider *decider,
 	return ledger_caller_of(decider->callers, &event);
 }
 
+static bool has_name(const struct ledger_caller *caller)
+{
+	for (size_t i = 0; i < caller->frame_count; i++)
+		if (caller->frame[i].place.function)
+			return true;
+	return false;
+}
+
 /* Each rule counts each call.  Of several that hit, the first error and the
  * longest delay. */
 struct ring_answer cli_decide(struct cli_decider *decider,
@@ -156,20 +166,29 @@ struct ring_answer cli_decide(struct cli_decider *decider,
 {
 	struct ring_answer answer = { 0 };
 	struct ledger_caller caller;
-	bool known =
-		wants_caller(decider, call->event) && open_run(decider, call);
+	bool wanted = wants_caller(decider, call->event);
+	bool known = wanted && open_run(decider, call);
 
 	if (known)
 		caller = caller_of(decider, call);
+	decider->asked |= wanted;
+	decider->told |= known && has_name(&caller);
 	for (int i = 0; i < decider->count; i++) {
 		struct cli_rule *rule = &decider->rule[i];
 
 		if (!cli_rule_hits(rule, call->event, known ? &caller : NULL))
 			continue;
+		/* an id needs no names */
+		decider->told |= cli_rule_wants_caller(rule, call->event);
 		if (!answer.error)
 			answer.error = rule->answer.error;
 		if (rule->answer.delay > answer.delay)
 			answer.delay = rule->answer.delay;
 	}
 	return answer;
+}
+
+bool cli_decider_blind(const struct cli_decider *decider)
+{
+	return decider && decider->asked && !decider->told;
 }

@@ -14,5 +14,7 @@ struct cli_decider *cli_decider_of(const char *verb,
                                    const struct cli_options *options);
 struct ring_answer cli_decide(struct cli_decider *decider,
                               const struct record_call *call);
+/* Rules have asked where calls come from, and that was known of none. */
+bool cli_decider_blind(const struct cli_decider *decider);
 
 #endif

@@ -29,11 +29,17 @@ size_t cli_metrics_stem(const char *path)
 	return size;
 }
 
+static const char *name_in(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
 /* Which of a directory's files it is: "http" of "/metrics/http.prom". */
 static char *run_of(const char *path)
 {
-	const char *slash = strrchr(path, '/');
-	const char *name = slash ? slash + 1 : path;
+	const char *name = name_in(path);
 
 	return strndup(name, cli_metrics_stem(name));
 }
@@ -59,12 +65,12 @@ static int write_gauges(int fd, const char *path, const struct ledger *ledger)
 	return error;
 }
 
-/* A device or a pipe has no name to lose. */
+/* A link, a device or a pipe is not to lose its name. */
 static bool may_take_place_of(const char *path)
 {
 	struct stat st;
 
-	return stat(path, &st) < 0 || S_ISREG(st.st_mode);
+	return lstat(path, &st) < 0 || S_ISREG(st.st_mode);
 }
 
 void cli_write_metrics(const char *path, const struct ledger *ledger)
@@ -76,7 +82,9 @@ void cli_write_metrics(const char *path, const struct ledger *ledger)
 		cli_complain(path, 0, "is no regular file: no metrics written");
 		return;
 	}
-	if (asprintf(&unnamed, "%s.XXXXXX", path) < 0) {
+	/* a short name in the same directory, and none that ends in .prom */
+	if (asprintf(&unnamed, "%.*s.goload.XXXXXX",
+	             (int)(name_in(path) - path), path) < 0) {
 		cli_complain(path, ENOMEM, "cannot be written");
 		return;
 	}

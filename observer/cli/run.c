@@ -90,9 +90,7 @@ static char *expand_name(const char *option, const char *pattern,
 	return name;
 }
 
-/* The directories that `path` is in, as far as they are missing; what fails
- * shows when the file is opened. */
-static void make_parents(const char *path)
+void cli_make_parents(const char *path)
 {
 	char *part = strdup(path);
 
@@ -109,7 +107,7 @@ static int try_open(const char *path, int flags)
 	int fd = open(path, flags | O_CREAT | O_CLOEXEC, 0666);
 
 	if (fd < 0 && errno == ENOENT && *path) {
-		make_parents(path);
+		cli_make_parents(path);
 		fd = open(path, flags | O_CREAT | O_CLOEXEC, 0666);
 	}
 	return fd;
@@ -224,14 +222,18 @@ static void say_next(const char *path)
 	free(text);
 }
 
+/* In one write, for with --follow others may print at the same time. */
 static void print_summary(const struct story *story,
                           const struct cli_opened *opened)
 {
+	static char room[1 << 16];
 	FILE *out = story->log_fd == STDERR_FILENO ? stderr
 	                                           : fdopen(story->log_fd, "a");
 
-	if (out)
-		cli_print(out, story->path, opened, story->options);
+	if (!out)
+		return;
+	setvbuf(out, room, _IOFBF, sizeof(room));
+	cli_print(out, story->path, opened, story->options);
 }
 
 static void use_ledger(const struct story *story, bool print, const void *run,
@@ -257,6 +259,12 @@ static void finish(void *context, const void *run, size_t size, int error)
 	if (error)
 		cli_complain(story->output, error,
 		             "is not whole: writing stopped");
+	if (cli_decider_blind(story->decider))
+		cli_complain(story->path, 0,
+		             "cannot tell where calls come from: rules with "
+		             "from, kind and at hit nothing");
+	if (!size)
+		return;
 	say_net(story, run, size);
 	if (print || story->metrics)
 		use_ledger(story, print, run, size);
@@ -337,6 +345,35 @@ static int open_log(const struct cli_options *options, const char *path)
 	return fd;
 }
 
+static bool is_same(const struct stat *file, int fd)
+{
+	struct stat st;
+
+	return fd >= 0 && fstat(fd, &st) == 0 && st.st_dev == file->st_dev &&
+	       st.st_ino == file->st_ino;
+}
+
+/* What the run reads or writes is not to give its name to the gauges. */
+static void spare_used(const struct story *story,
+                       const struct record_options *record)
+{
+	const int used[] = { record->program_fd, record->output_fd,
+		             record->log_fd, STDOUT_FILENO };
+	struct stat file;
+
+	if (!story->metrics || lstat(story->metrics, &file) < 0 ||
+	    !S_ISREG(file.st_mode))
+		return;
+	for (size_t i = 0; i < sizeof(used) / sizeof(*used); i++) {
+		if (!is_same(&file, used[i]))
+			continue;
+		if (story->output)
+			unlink(story->output);
+		cli_fail(CLI_FAILED, story->metrics, 0,
+		         "is a file that is used");
+	}
+}
+
 static uint32_t session_options(const struct cli_options *options)
 {
 	uint32_t session = 0;
@@ -402,6 +439,7 @@ int cli_run(enum cli_verb verb, const struct cli_options *options,
 		story.output = expand_name("-o", options->output, record.path);
 		record.output_fd = open_new(story.output, O_RDWR | O_EXCL);
 	}
+	spare_used(&story, &record);
 	if (followed) {
 		record.silent = !summary && !options->log;
 		record.parent = followed->parent;

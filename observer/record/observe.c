@@ -116,11 +116,11 @@ static void ignore_signals(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* A limit of memory that the program can raise itself is not the observer's:
- * it has a file to read that the program only maps. */
+/* A limit that the program can raise itself is not the observer's: it has files
+ * to read that the program only maps. */
 static void raise_limits(void)
 {
-	static const int limits[] = { RLIMIT_AS, RLIMIT_DATA };
+	static const int limits[] = { RLIMIT_AS, RLIMIT_DATA, RLIMIT_NOFILE };
 	struct rlimit limit;
 
 	for (size_t i = 0; i < sizeof(limits) / sizeof(*limits); i++)
@@ -684,17 +684,20 @@ static void watch(struct life *life)
 
 static void finish(struct life *life)
 {
+	size_t size = 0;
 	struct stat st;
-	void *run = MAP_FAILED;
+	void *run = NULL;
 
 	write_end(life);
 	if (fstat(life->out.fd, &st) == 0 && st.st_size > 0)
-		run = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE,
-		           life->out.fd, 0);
+		size = (size_t)st.st_size;
+	if (size)
+		run = mmap(NULL, size, PROT_READ, MAP_PRIVATE, life->out.fd, 0);
+	if (run == MAP_FAILED)
+		size = 0;
 	restore_stderr(life->stderr_fd);
-	if (run != MAP_FAILED)
-		life->options->finish(life->options->context, run,
-		                      (size_t)st.st_size, life->out.error);
+	life->options->finish(life->options->context, run, size,
+	                      life->out.error);
 	announce(life, &life->session->reported);
 }
 

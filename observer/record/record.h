@@ -62,8 +62,8 @@ struct record_options {
 	/*
 	 * Called in the observer when the run is over, before the program's
 	 * parent learns of it (where the kernel lets it): `run` is the run
-	 * file. `error` is the errno that stopped the writing of output_fd, or
-	 * 0.
+	 * file, `size` 0 when there is nothing in it. `error` is the errno that
+	 * stopped the writing of output_fd, or 0.
 	 */
 	void (*finish)(void *context, const void *run, size_t size, int error);
 	/* Called in the observer for each memory call, in the order of asking:
