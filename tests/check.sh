@@ -239,6 +239,39 @@ by_options()
 }
 fact 'each limit has an option, and a kind that is misspelt is told' by_options
 
+# A guard does not pass on nothing.
+cut_short()
+{
+	head -c 4096 "$tmp/kept.run" >"$tmp/cut.run"
+	checked cut --max-vm 4G "$tmp/cut.run"
+	ends cut 'exited 125' "^goload: $tmp/cut.run: is cut short: "
+}
+fact 'a run file that is cut short is not checked' cut_short
+
+crammed()
+{
+	cramped "$GOLOAD" check "$@" >"$tmp/full.out" 2>"$tmp/full.err"
+	echo "exited $?" >"$tmp/full.end"
+}
+
+full_disk()
+{
+	rm -f "$tmp/full.budget"
+	crammed --max-vm 4G "$hello"
+	ends full 'exited 125' 'hello: its run is not whole: ' 'No space left' ||
+		return
+	crammed --update --budget "$tmp/full.budget" "$hello"
+	ends full 'exited 125' 'hello: its run is not whole: ' || return
+	[ ! -e "$tmp/full.budget" ] || return
+	crammed --max-vm 4G sh -c 'exit 7'
+	ends full 'exited 7' 'sh: its run is not whole: '
+}
+if cramped true; then
+	fact 'nor is a program on a full disk' full_disk
+else
+	left_out 'nor is a program on a full disk' 'nothing can be mounted'
+fi
+
 # ---- how it ends ------------------------------------------------------------------
 
 ends_as()

@@ -266,7 +266,7 @@ two_settings()
 {
 	compared two --what-if GOGC=50 --what-if GODEBUG=gctrace=1 \
 		"$SAMPLES/$go/hello" && adds_up two &&
-		holds two '.what_if == "GOGC=50, GODEBUG=gctrace=1"
+		holds two '(.runs | length) == 3 and .what_if == "GOGC=50, GODEBUG=gctrace=1"
 		and (.sentences[0] | startswith("GOGC=50, GODEBUG=gctrace=1 "))'
 }
 
@@ -289,7 +289,7 @@ scratch() # A B: of crypto, in a server
 {
 	compared go "$tmp/kept.$1/a-1.run" "$tmp/kept.$2/a-1.run" &&
 		adds_up go && holds go 'any(.sentences[];
-			startswith("bss: since Go 1.26 ")) and
+			startswith("bss: 32 MiB of it may be ")) and
 			any(.ledger[]; .kind == "bss" and
 				.difference > 33000000)'
 }
@@ -380,13 +380,42 @@ arguments() # what is behind -- is for both
 		adds_up words
 }
 
+# before_it_runs SAID OPTION...: so it is refused, and no program has run
+before_it_runs()
+{
+	said=$1
+	shift
+	rm -f "$tmp/ran"
+	refuses 125 "$said" --runs 2 "$@" sh sh -- -c ": >'$tmp/ran'" &&
+		[ ! -e "$tmp/ran" ]
+}
+
 keeps() # what is there already stays
 {
 	mkdir -p "$tmp/there"
-	echo mine >"$tmp/there/a-1.run"
-	refuses 125 "$tmp/there/a-1.run: exists already: remove it, or choose another name" \
-		--keep "$tmp/there" "$SAMPLES/$go/hello" "$SAMPLES/$go/hello" &&
-		[ "$(cat "$tmp/there/a-1.run")" = mine ]
+	echo mine >"$tmp/there/b-2.run"
+	before_it_runs "$tmp/there/b-2.run: exists already: remove it, or choose another name" \
+		--keep "$tmp/there" && [ "$(cat "$tmp/there/b-2.run")" = mine ]
+}
+
+# As far as it goes: what is there adds up.
+cut_short()
+{
+	head -c 4096 "$one" >"$tmp/cut.run"
+	compared cut "$tmp/cut.run" "$one" 2>/dev/null && adds_up cut &&
+		holds cut '.sentences[0] | startswith("A is cut short: ")'
+}
+
+full_disk()
+{
+	cramped "$GOLOAD" compare "$hello" "$hello" >"$tmp/full.out" \
+		2>"$tmp/full.err"
+	[ $? = 125 ] && [ ! -s "$tmp/full.out" ] && grep -qxF \
+		"goload: $hello: its run is not whole, run 1 of 1 of A" \
+		"$tmp/full.err" && grep -q 'No space left' "$tmp/full.err" &&
+		return
+	cat "$tmp/full.err"
+	return 1
 }
 
 # ---- controls and errors ---------------------------------------------------------------
@@ -494,12 +523,28 @@ fact "control: a comparison that breaks a rule does not add up" breaks
 fact "a name with markup in it is text, in each format" escaped
 fact "a run file beside a program" mixed
 fact "arguments are for both programs" arguments
-fact "a run file that is there is not overwritten" keeps
 
 echo no run >"$tmp/none"
 : >"$tmp/empty"
 hello=$SAMPLES/$go/hello
 one=$tmp/kept.$go/a-1.run
+fact "a run file that is cut short is compared, which is said first" cut_short
+if cramped true; then
+	fact "on a full disk nothing is compared" full_disk
+else
+	left_out "on a full disk nothing is compared" "nothing can be mounted"
+fi
+fact "a run file that is there is not overwritten, and nothing runs" keeps
+fact "nor is a run file to be the output" before_it_runs \
+	"$tmp/new/./a-2.run: is a run file of --keep" \
+	--keep "$tmp/new" -o "$tmp/new/./a-2.run"
+fact "runs are kept in no file" before_it_runs \
+	"$tmp/none: is no directory" --keep "$tmp/none"
+fact "an output that cannot be written is told before anything runs" \
+	before_it_runs "$tmp/gone/x: cannot be written: No such file or directory" \
+	-o "$tmp/gone/x"
+fact "so is one that is a directory" before_it_runs \
+	"$tmp/there: cannot be written: Is a directory" -o "$tmp/there"
 fact "a file that is neither a run nor a program is refused" refuses 125 \
 	"$tmp/none: is neither a run file nor a program" "$one" "$tmp/none"
 chmod 755 "$tmp/empty"

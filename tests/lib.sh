@@ -18,6 +18,7 @@
 #                              dynamically: $tmp/NAME-glibc, -glibc-nopie, -musl
 #   compiled NAME OUTPUT COMPILER FLAG...
 #                              build it as $tmp/OUTPUT with another compiler
+#   cramped COMMAND...         run it with a TMPDIR that has room for 4 KiB
 #   room                       a copy of goload to run in an empty directory,
 #                              $room: what it leaves over is then known ...
 #   ours, nothing_left         ... its processes; neither they nor a file
@@ -138,6 +139,16 @@ helper_dynamic()
 	compiled "$1" "$1-glibc-nopie" $CC -fno-pie -no-pie -pthread
 	compiled "$1" "$1-musl" musl-gcc -pthread -idirafter /usr/include \
 		-idirafter "/usr/include/$($CC -print-multiarch)"
+}
+
+cramped()
+{
+	[ "$(id -u)" = 0 ] && apart=-m || apart=-rm
+	mkdir -p "$tmp/cramped"
+	# shellcheck disable=SC2016
+	unshare "$apart" sh -c 'mount -t tmpfs -o size=8k none "$0" &&
+		head -c 4096 /dev/zero >"$0/full" && TMPDIR=$0 exec "$@"' \
+		"$tmp/cramped" "$@"
 }
 
 room()

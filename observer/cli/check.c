@@ -147,10 +147,7 @@ static void read_options(struct check *check)
 		cli_misused("check", "--slack", "is for --update");
 	if (options->slack && !budget_read_slack(options->slack, &check->slack))
 		cli_misused("check", "--slack", "takes a size or 5%");
-	if (options->run_for &&
-	    (!cli_read_time(options->run_for, &check->run_for) ||
-	     !check->run_for))
-		cli_misused("check", "--for", "takes a time: 500ms, 2s");
+	check->run_for = cli_duration("check", "--for", options->run_for, 0);
 	read_budget(check);
 	if (!check->budget.count && !check->budget.no_new_kinds &&
 	    !options->update)
@@ -306,7 +303,7 @@ static void judge(struct check *check, const struct cli_opened *opened,
 static void say_doubts(const struct check *check,
                        const struct cli_opened *opened)
 {
-	if (!opened->run->end || !opened->ledger->checked)
+	if (!opened->ledger->checked)
 		cli_complain(check->program, 0,
 		             "has no last look: the run was cut short");
 	if (opened->ledger->lost)
@@ -349,6 +346,9 @@ static int check_run(struct check *check)
 		check->out = stdout;
 	opened = cli_open_run(check->program, "reading");
 	cli_progress_end();
+	if (!cli_is_whole(&opened))
+		cli_fail(CLI_FAILED, check->program, 0,
+		         "is cut short: nothing can be checked");
 	act(check, &opened, NULL);
 	cli_close_run(&opened);
 	cli_close_output(check->out, options->log);
@@ -404,15 +404,20 @@ static void check_outcome(struct check *check,
 	size_t size;
 	const void *bytes = outcome->run ? cli_map(outcome->run, &size) : NULL;
 
-	if (!bytes && failure) /* there is nothing to check */
+	if (bytes && cli_read_run(check->program, bytes, size, &opened) &&
+	    cli_is_whole(&opened)) {
+		act(check, &opened, failure);
+		cli_close_run(&opened);
 		return;
-	if (!bytes)
-		cli_fail(CLI_FAILED, check->program, 0,
-		         "left no run: it was ended before it began");
-	if (!cli_read_run(check->program, bytes, size, &opened))
+	}
+	if (outcome->run)
+		cli_complain(check->program, 0,
+		             "its run is not whole: nothing can be checked");
+	else if (!failure)
+		cli_complain(check->program, 0,
+		             "left no run: it was ended before it began");
+	if (!failure)
 		cli_end(CLI_FAILED);
-	act(check, &opened, failure);
-	cli_close_run(&opened);
 }
 
 static int check_program(struct check *check)

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #define MOST_RUNS 1000
+#define TRIES     3 /* of a setting: runs vary by themselves */
 #define LIMITS    8
 
 struct side {
@@ -44,13 +45,13 @@ static void short_of_memory(void)
 
 /* ---- what is asked for --------------------------------------------------- */
 
-static int read_runs(const char *text)
+static int read_runs(const char *text, int otherwise)
 {
 	char *end;
 	long runs;
 
 	if (!text)
-		return 1;
+		return otherwise;
 	runs = *text >= '0' && *text <= '9' ? strtol(text, &end, 10) : 0;
 	if (runs < 1 || runs > MOST_RUNS || *end)
 		cli_misused("compare", "--runs",
@@ -136,10 +137,10 @@ static void take_options(struct comparing *comparing)
 	    (!options->output || strcmp(options->output, "-") == 0))
 		cli_misused("compare", "--format html",
 		            "goes to a file: name it with --output");
-	comparing->runs = read_runs(options->runs);
-	if (options->run_for &&
-	    !cli_read_time(options->run_for, &comparing->run_for))
-		cli_misused("compare", "--for", "takes a time: 500ms, 2s");
+	comparing->runs =
+		read_runs(options->runs, options->what_if.count ? TRIES : 1);
+	comparing->run_for =
+		cli_duration("compare", "--for", options->run_for, 0);
 	if (options->what_if.count)
 		take_settings(comparing, &options->what_if);
 }
@@ -292,6 +293,25 @@ static void fail_of(const struct comparing *comparing, int which, int run,
 	                                         : CLI_FAILED);
 }
 
+/* Of one that is cut short the difference would be false. */
+static struct cli_opened read_own(const struct comparing *comparing, int which,
+                                  int run, const struct cli_outcome *outcome)
+{
+	const char *word = comparing->side[which].word;
+	struct cli_opened opened;
+	size_t size;
+	const void *bytes = cli_map(outcome->run, &size);
+
+	cli_progress(word, "reading");
+	if (bytes && cli_read_run(word, bytes, size, &opened) &&
+	    cli_is_whole(&opened))
+		return opened;
+	cli_complain(word, 0, "its run is not whole, run %d of %d of %c", run,
+	             comparing->runs, 'A' + which);
+	cli_show_output(outcome);
+	exit(CLI_FAILED);
+}
+
 static void run_side(struct comparing *comparing, int which, int run)
 {
 	const struct side *side = &comparing->side[which];
@@ -316,22 +336,68 @@ static void run_side(struct comparing *comparing, int which, int run)
 	cli_progress_end();
 	if (!cli_went_well(&outcome))
 		fail_of(comparing, which, run, &outcome);
-	take_ledger(comparing, which, cli_open_run(outcome.run, "reading"));
+	take_ledger(comparing, which,
+	            read_own(comparing, which, run, &outcome));
 	cli_progress_end();
 	cli_forget(&outcome);
 	free(path);
 }
 
-static void run_all(struct comparing *comparing)
+static void each_run(struct comparing *comparing,
+                     void (*act)(struct comparing *comparing, int which,
+                                 int run))
 {
-	const char *keep = comparing->options->keep;
-
-	if (keep && mkdir(keep, 0777) < 0 && errno != EEXIST)
-		cli_fail(CLI_FAILED, keep, errno, "cannot be made");
 	for (int run = 1; run <= comparing->runs; run++)
 		for (int which = REPORT_A; which <= REPORT_B; which++)
 			if (!comparing->side[which].is_run)
-				run_side(comparing, which, run);
+				act(comparing, which, run);
+}
+
+/* ---- what is written ----------------------------------------------------- */
+
+static bool is_in(const char *path, const char *folder)
+{
+	char *own = cli_folder_of(path);
+	struct stat a, b;
+	bool is = own && stat(own, &a) == 0 && stat(folder, &b) == 0 &&
+	          a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+
+	free(own);
+	return is;
+}
+
+static void expect_free(struct comparing *comparing, int which, int run)
+{
+	const char *output = comparing->options->output;
+	const char *keep = comparing->options->keep;
+	char *path = name_run(comparing, which, run);
+	struct stat st;
+
+	if (lstat(path, &st) == 0)
+		cli_fail(CLI_FAILED, path, 0,
+		         "exists already: remove it, or choose another name");
+	if (output && strcmp(basename(output), basename(path)) == 0 &&
+	    is_in(output, keep))
+		cli_fail(CLI_FAILED, output, 0, "is a run file of --keep");
+	free(path);
+}
+
+/* What cannot be written is known before anything has run. */
+static void expect_files(struct comparing *comparing)
+{
+	const char *keep = comparing->options->keep;
+	struct stat st;
+
+	if (keep && mkdir(keep, 0777) < 0 && errno != EEXIST)
+		cli_fail(CLI_FAILED, keep, errno, "cannot be made");
+	cli_expect_output(comparing->options);
+	if (!keep)
+		return;
+	if (stat(keep, &st) == 0 && !S_ISDIR(st.st_mode))
+		cli_fail(CLI_FAILED, keep, 0, "is no directory");
+	if (eaccess(keep, W_OK | X_OK) < 0)
+		cli_fail(CLI_FAILED, keep, errno, "cannot be written");
+	each_run(comparing, expect_free);
 }
 
 /* ---- the verb ------------------------------------------------------------ */
@@ -361,7 +427,8 @@ int cli_compare(const struct cli_options *options)
 		if (side[i].is_run)
 			take_ledger(&comparing, i,
 			            cli_open_run(side[i].word, "reading"));
-	run_all(&comparing);
+	expect_files(&comparing);
+	each_run(&comparing, run_side);
 	cli_progress_end();
 	cli_page(options);
 	out = cli_open_output(

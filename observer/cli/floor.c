@@ -560,9 +560,8 @@ int cli_floor(const struct cli_options *options)
 	struct report_style style;
 	FILE *out;
 
-	if (options->run_for &&
-	    !cli_read_time(options->run_for, &search.trial.run_for))
-		cli_misused("floor", "--for", "takes a time: 500ms, 2s");
+	search.trial.run_for =
+		cli_duration("floor", "--for", options->run_for, 0);
 	run_free(&search);
 	find(&search, FLOOR_ADDRESS_SPACE);
 	find(&search, FLOOR_DATA);

@@ -52,9 +52,6 @@ bool cli_read_run(const char *object, const void *bytes, size_t size,
 		complain_of_bytes(object, error);
 		return false;
 	}
-	if (opened->run->torn)
-		cli_complain(object, 0,
-		             "ends in the middle of a block: cut there");
 	opened->names = cli_names_open(opened->run);
 	opened->ledger = ledger_build(opened->run, cli_name, opened->names);
 	if (opened->ledger)
@@ -62,6 +59,11 @@ bool cli_read_run(const char *object, const void *bytes, size_t size,
 	cli_complain(object, ENOMEM, "cannot build the ledger");
 	cli_close_run(opened);
 	return false;
+}
+
+bool cli_is_whole(const struct cli_opened *opened)
+{
+	return opened->run->end && !opened->run->torn;
 }
 
 struct cli_opened cli_open_run(const char *path, const char *doing)
@@ -78,6 +80,9 @@ struct cli_opened cli_open_run(const char *path, const char *doing)
 		cli_fail(CLI_FAILED, path, 0, "is not a run file");
 	if (!cli_read_run(path, bytes, size, &opened))
 		exit(CLI_FAILED);
+	if (opened.run->torn)
+		cli_complain(path, 0,
+		             "ends in the middle of a block: cut there");
 	return opened;
 }
 

@@ -131,7 +131,7 @@ const struct cli_option_row cli_options[] = {
 	  "what is left out",
 	  NULL },
 	{ NULL, "--runs", "N", INTO(runs), IN(CLI_COMPARE),
-	  "run each program N times, A and B in turn; 1",
+	  "run each program N times, A and B in turn; 1, or 3 with --what-if",
 	  "What is the same in every run and what varies is said, and one run "
 	  "of each is shown row by row: the one in the middle by VmSize." },
 	{ NULL, "--what-if", "SETTING...", INTO(what_if), IN(CLI_COMPARE),
@@ -146,7 +146,8 @@ const struct cli_option_row cli_options[] = {
 	  "a shell command to run beside the program, which gets SIGTERM when "
 	  "that has ended",
 	  "For servers: a command that waits until the server answers, and sends "
-	  "its requests. GOLOAD_PID is the process ID of the program." },
+	  "its requests. GOLOAD_PID is the process ID of the program. When that "
+	  "has ended first, COMMAND has a second to end, too." },
 	{ NULL, "--for", "TIME", INTO(run_for), TRYING,
 	  "send SIGTERM to the program after this time: 500ms, 2s", NULL },
 	{ NULL, "--budget", "FILE", INTO(budget), IN(CLI_CHECK),
@@ -218,9 +219,9 @@ const struct cli_option_row cli_options[] = {
 	  "never",
 	  NULL },
 	{ "-o", "--output", "FILE", INTO(output), IN(CLI_INJECT),
-	  "keep the run in FILE, which must not exist yet; what exploring has "
-	  "found goes there instead of standard output",
-	  NULL },
+	  "keep the run in FILE, which must not exist yet; or write to FILE what "
+	  "exploring has found",
+	  "What exploring has found takes the place of what was in FILE." },
 	{ "-q", "--quiet", NULL, INTO(quiet), IN(CLI_INJECT),
 	  "do not say which calls have failed, nor what is being tried", NULL },
 	{ NULL, "--format", "text|json", INTO(format), IN(CLI_INJECT),

@@ -176,6 +176,48 @@ static bool is_read(const struct stat *file, const struct cli_options *options,
 	return false;
 }
 
+char *cli_folder_of(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *folder;
+
+	if (asprintf(&folder, "%.*s.", slash ? (int)(slash + 1 - path) : 0,
+	             path) < 0)
+		return NULL;
+	return folder;
+}
+
+static int error_of_folder(const char *path)
+{
+	char *folder = cli_folder_of(path);
+	int error = !folder                            ? ENOMEM
+	            : eaccess(folder, W_OK | X_OK) < 0 ? errno
+	                                               : 0;
+
+	free(folder);
+	return error;
+}
+
+void cli_expect_output(const struct cli_options *options)
+{
+	const char *path = options->output;
+	struct stat file;
+	int error;
+
+	if (!is_file(path))
+		return;
+	if (stat(path, &file) < 0)
+		error = errno == ENOENT ? error_of_folder(path) : errno;
+	else if (S_ISDIR(file.st_mode))
+		error = EISDIR;
+	else if (is_read(&file, options, NULL, 0))
+		cli_fail(CLI_FAILED, path, 0, "is a file that is read");
+	else
+		error = eaccess(path, W_OK) < 0 ? errno : 0;
+	if (error)
+		cli_fail(CLI_FAILED, path, error, "cannot be written");
+}
+
 FILE *cli_open_output(const struct cli_options *options,
                       const struct cli_opened *opened, int count)
 {

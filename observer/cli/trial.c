@@ -29,7 +29,7 @@
 #define GRACE       (10 * SECOND) /* from SIGTERM to SIGKILL */
 #define DRIVER_LEFT SECOND /* what a driver has when the program is gone */
 #define WRITTEN     (10 * SECOND) /* in which the observer ends, too */
-#define CAPTURED    (1 << 20)     /* bytes that are kept */
+#define HALF        (1 << 19)     /* bytes of output: the first and the last */
 #define SHOWN       10            /* lines of them */
 #define NEVER       UINT64_MAX
 
@@ -46,11 +46,16 @@ struct going {
 	int report[2];   /* pipe: errno of what keeps the child from execve */
 	int signals;     /* signalfd */
 	sigset_t old;    /* signals blocked before */
+	struct sigaction child, size; /* what SIGCHLD and SIGXFSZ did */
 	pid_t program, driver;
 	int program_fd, driver_fd;            /* pidfds; -1: ended, or none */
 	uint64_t term_at, kill_at, driver_at; /* moments, NEVER */
-	size_t kept;
-	int signal; /* that somebody sent, for goload itself */
+	uint64_t captured_size;
+	bool begun;           /* the program */
+	bool closed;          /* the run file */
+	int error;            /* of the driver: an errno */
+	int signal;           /* that somebody sent, for goload itself */
+	const char *at_fault; /* what an error is of: NULL, the program */
 };
 
 static uint64_t now(void)
@@ -61,8 +66,28 @@ static uint64_t now(void)
 	return (uint64_t)t.tv_sec * SECOND + (uint64_t)t.tv_nsec;
 }
 
-/* ---- the run file ---------------------------------------------------------
- */
+static uint64_t in(uint64_t ns)
+{
+	uint64_t at;
+
+	return __builtin_add_overflow(now(), ns, &at) ? NEVER : at;
+}
+
+static void close_end(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+static void let_signals_go(const struct going *going)
+{
+	sigaction(SIGCHLD, &going->child, NULL);
+	sigaction(SIGXFSZ, &going->size, NULL);
+	sigprocmask(SIG_SETMASK, &going->old, NULL);
+}
+
+/* ---- the run file -------------------------------------------------------- */
 
 char *cli_escape(const char *path)
 {
@@ -78,18 +103,23 @@ char *cli_escape(const char *path)
 
 static bool name_run(struct going *going)
 {
-	const char *folder = getenv("TMPDIR");
+	const char *above = getenv("TMPDIR");
+	char *folder;
 
 	if (going->trial->run) {
 		going->run = strdup(going->trial->run);
 		return going->run;
 	}
-	if (asprintf(&going->folder, "%s/goload.XXXXXX",
-	             folder && *folder ? folder : "/tmp") < 0)
-		going->folder = NULL;
-	if (!going->folder || !mkdtemp(going->folder))
+	above = above && *above ? above : "/tmp";
+	if (asprintf(&folder, "%s/goload.XXXXXX", above) < 0)
 		return false;
-	return asprintf(&going->run, "%s/run", going->folder) >= 0;
+	if (!mkdtemp(folder)) {
+		going->at_fault = above;
+		free(folder);
+		return false;
+	}
+	going->folder = folder;
+	return asprintf(&going->run, "%s/run", folder) >= 0;
 }
 
 static const char *base_name(const char *path)
@@ -105,18 +135,21 @@ static bool watch_run(struct going *going)
 	char *folder;
 	bool done;
 
+	cli_make_parents(going->run);
 	if (asprintf(&folder, "%.*s.", size, going->run) < 0)
 		return false;
 	going->watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	done = going->watch >= 0 &&
 	       inotify_add_watch(going->watch, folder,
-	                         IN_CLOSE_WRITE | IN_DELETE) >= 0;
+	                         IN_MODIFY | IN_CLOSE_WRITE | IN_DELETE) >= 0;
+	if (going->watch >= 0 && !done)
+		going->at_fault = going->run;
 	free(folder);
 	return done;
 }
 
 /* Has what happened in the folder ended the writing of the run? */
-static bool is_closed(const struct going *going)
+static void look_for_end(struct going *going)
 {
 	_Alignas(struct inotify_event) char bytes[4096];
 	const char *name = base_name(going->run);
@@ -127,21 +160,51 @@ static bool is_closed(const struct going *going)
 		for (ssize_t at = 0; at < size;
 		     at += (ssize_t)(sizeof(*event) + event->len)) {
 			event = (const void *)(bytes + at);
-			if (event->len && strcmp(event->name, name) == 0)
-				return true;
+			if (event->len && strcmp(event->name, name) == 0 &&
+			    !(event->mask & IN_MODIFY))
+				going->closed = true;
 		}
-	return false;
+}
+
+/* The kernel's map from before its first instruction is in the run file: from
+ * now on a signal is the program's. */
+static bool has_begun(const struct going *going)
+{
+	int fd = open(going->run, O_RDONLY | O_CLOEXEC);
+	void *bytes = MAP_FAILED;
+	struct file_reader reader;
+	struct file_block block;
+	const uint8_t *payload;
+	bool begun = false;
+	struct stat st;
+
+	if (fd < 0)
+		return false;
+	if (fstat(fd, &st) == 0 && st.st_size)
+		bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE,
+		             fd, 0);
+	close(fd);
+	if (bytes == MAP_FAILED)
+		return false;
+	if (file_open(&reader, bytes, (uint64_t)st.st_size) == FILE_OK)
+		while (!begun && file_next(&reader, &block, &payload))
+			begun = block.type == FILE_MAPS;
+	munmap(bytes, (size_t)st.st_size);
+	return begun;
 }
 
 /* Returns when the observer has ended: there is a run then, or none. */
-static void await_run(const struct going *going)
+static void await_run(struct going *going)
 {
-	uint64_t until = now() + WRITTEN, at;
+	uint64_t until = in(WRITTEN), at;
 	struct pollfd poll_fd = { .fd = going->watch, .events = POLLIN };
 
-	while (access(going->run, F_OK) == 0 && !is_closed(going) &&
-	       (at = now()) < until)
+	look_for_end(going);
+	while (access(going->run, F_OK) == 0 && !going->closed &&
+	       (at = now()) < until) {
 		poll(&poll_fd, 1, (int)((until - at) / 1000000) + 1);
+		look_for_end(going);
+	}
 }
 
 /* A temporary run has no name any more when the trial is over. */
@@ -165,8 +228,7 @@ static void keep_run(struct going *going)
 	}
 }
 
-/* ---- the child ------------------------------------------------------------
- */
+/* ---- the child ----------------------------------------------------------- */
 
 /* For the parent to complain of. */
 static void give_up(const struct going *going)
@@ -252,15 +314,18 @@ static void become_program(const struct going *going)
 
 	if (!words)
 		give_up(going);
-	if (!trial->own_output)
+	if (!trial->own_output) {
+		setpgid(0, 0); /* what it sends to its group is not for us */
 		capture(going);
+	}
+	unsetenv("GOLOAD_OPTIONS"); /* they are for the user's own runs */
 	for (int i = 0; trial->set && trial->set[i]; i++)
 		putenv((char *)trial->set[i]);
 	if (trial->native)
 		environ = cli_program_environment();
 	if (trial->cgroup)
 		join_cgroup(going);
-	sigprocmask(SIG_SETMASK, &going->old, NULL);
+	let_signals_go(going);
 	set_limits(going);
 	if (trial->native)
 		execvp(words[0], words);
@@ -269,8 +334,7 @@ static void become_program(const struct going *going)
 	give_up(going);
 }
 
-/* ---- the driver -----------------------------------------------------------
- */
+/* ---- the driver ---------------------------------------------------------- */
 
 static void become_driver(const struct going *going)
 {
@@ -283,7 +347,7 @@ static void become_driver(const struct going *going)
 	if (nothing >= 0)
 		dup2(nothing, STDIN_FILENO);
 	dup2(STDERR_FILENO, STDOUT_FILENO);
-	sigprocmask(SIG_SETMASK, &going->old, NULL);
+	let_signals_go(going);
 	execl("/bin/sh", "sh", "-c", going->trial->drive, (char *)NULL);
 	_exit(CLI_NOT_FOUND);
 }
@@ -297,16 +361,39 @@ static bool start_driver(struct going *going)
 		return false;
 	setpgid(going->driver, going->driver);
 	going->driver_fd = pidfd_open(going->driver, 0);
-	return going->driver_fd >= 0;
+	if (going->driver_fd >= 0)
+		return true;
+	kill(-going->driver, SIGKILL);
+	waitpid(going->driver, NULL, 0);
+	return false;
 }
 
-/* ---- from its start to its end --------------------------------------------
- */
+/* From now on it can be driven, and asked to end. */
+static void begin(struct going *going)
+{
+	going->begun = true;
+	if (going->trial->run_for)
+		going->term_at = in(going->trial->run_for);
+	if (going->trial->drive && !start_driver(going)) {
+		going->error = errno;
+		going->kill_at = 0;
+	}
+}
+
+/* ---- from its start to its end ------------------------------------------- */
 
 static void tell(const struct going *going, int signal)
 {
 	if (going->program_fd >= 0)
 		pidfd_send_signal(going->program_fd, signal, NULL, 0);
+}
+
+/* With all that it has started, where that is a group of its own. */
+static void kill_all(const struct going *going)
+{
+	if (!going->trial->own_output)
+		kill(-going->program, SIGKILL);
+	tell(going, SIGKILL);
 }
 
 static void ask_to_end(struct going *going)
@@ -315,8 +402,8 @@ static void ask_to_end(struct going *going)
 		return;
 	going->outcome->asked = true;
 	going->term_at = NEVER;
-	if (going->kill_at > now() + GRACE)
-		going->kill_at = now() + GRACE;
+	if (going->kill_at > in(GRACE))
+		going->kill_at = in(GRACE);
 	tell(going, SIGTERM);
 }
 
@@ -325,7 +412,7 @@ static void end_of_program(struct going *going)
 	waitpid(going->program, &going->outcome->status, 0);
 	close(going->program_fd);
 	going->program_fd = -1;
-	going->driver_at = now() + DRIVER_LEFT;
+	going->driver_at = in(DRIVER_LEFT);
 }
 
 static void end_of_driver(struct going *going)
@@ -336,7 +423,7 @@ static void end_of_driver(struct going *going)
 	ask_to_end(going);
 }
 
-/* Those of a terminal went to the program, too. */
+/* Those of a terminal went to the program, too, if that is in our group. */
 static void pass_signal(struct going *going)
 {
 	struct signalfd_siginfo info;
@@ -344,10 +431,49 @@ static void pass_signal(struct going *going)
 	if (read(going->signals, &info, sizeof(info)) != sizeof(info))
 		return;
 	going->signal = (int)info.ssi_signo;
-	if (info.ssi_code != SI_KERNEL)
+	if (!going->trial->own_output || info.ssi_code != SI_KERNEL)
 		tell(going, going->signal);
 	if (going->driver_fd >= 0)
 		kill(-going->driver, going->signal);
+}
+
+/* The first half of what is kept stays, the second goes round. */
+static void keep_output(struct going *going, const char *bytes, size_t size)
+{
+	while (size) {
+		uint64_t at = going->captured_size;
+		uint64_t place = at < HALF ? at : HALF + at % HALF;
+		uint64_t room = HALF - at % HALF;
+		size_t part = size < room ? size : (size_t)room;
+
+		if (pwrite(going->outcome->output, bytes, part, (off_t)place) !=
+		    (ssize_t)part)
+			return;
+		going->captured_size += part;
+		bytes += part;
+		size -= part;
+	}
+}
+
+/* The second half from its oldest byte on. */
+static void straighten_output(const struct going *going)
+{
+	size_t turn = (size_t)(going->captured_size % HALF);
+	char *newest, *half, *bytes;
+
+	if (going->captured_size <= 2 * HALF || !turn ||
+	    !(newest = malloc(turn)))
+		return;
+	bytes = mmap(NULL, 2 * HALF, PROT_READ | PROT_WRITE, MAP_SHARED,
+	             going->outcome->output, 0);
+	if (bytes != MAP_FAILED) {
+		half = bytes + HALF;
+		memcpy(newest, half, turn);
+		memmove(half, half + turn, HALF - turn);
+		memcpy(half + HALF - turn, newest, turn);
+		munmap(bytes, 2 * HALF);
+	}
+	free(newest);
 }
 
 static void take_output(struct going *going)
@@ -355,13 +481,10 @@ static void take_output(struct going *going)
 	char bytes[65536];
 	ssize_t size;
 
-	while ((size = read(going->captured[0], bytes, sizeof(bytes))) > 0) {
-		size_t room = CAPTURED - going->kept;
-		size_t wanted = (size_t)size < room ? (size_t)size : room;
-
-		if (wanted && write(going->outcome->output, bytes, wanted) > 0)
-			going->kept += wanted;
-	}
+	while ((size = read(going->captured[0], bytes, sizeof(bytes))) > 0)
+		keep_output(going, bytes, (size_t)size);
+	if (size == 0)
+		close_end(&going->captured[0]);
 }
 
 static void act_on_time(struct going *going, uint64_t at)
@@ -371,7 +494,7 @@ static void act_on_time(struct going *going, uint64_t at)
 	if (at >= going->kill_at && going->program_fd >= 0) {
 		going->outcome->hung = true;
 		going->kill_at = NEVER;
-		tell(going, SIGKILL);
+		kill_all(going);
 	}
 	if (at >= going->driver_at && going->driver_fd >= 0) {
 		going->driver_at = NEVER;
@@ -394,14 +517,17 @@ static int until_next(const struct going *going, uint64_t at)
 
 static void attend(struct going *going)
 {
-	enum { PROGRAM, DRIVER, SIGNALS, OUTPUT, FDS };
+	enum { PROGRAM, DRIVER, SIGNALS, OUTPUT, FOLDER, FDS };
 
+	if (going->trial->native && going->program_fd >= 0)
+		begin(going);
 	while (going->program_fd >= 0 || going->driver_fd >= 0) {
 		struct pollfd fd[FDS] = {
 			[PROGRAM] = { going->program_fd, POLLIN, 0 },
 			[DRIVER] = { going->driver_fd, POLLIN, 0 },
 			[SIGNALS] = { going->signals, POLLIN, 0 },
 			[OUTPUT] = { going->captured[0], POLLIN, 0 },
+			[FOLDER] = { going->watch, POLLIN, 0 },
 		};
 
 		poll(fd, FDS, until_next(going, now()));
@@ -409,6 +535,11 @@ static void attend(struct going *going)
 			take_output(going);
 		if (fd[SIGNALS].revents)
 			pass_signal(going);
+		if (fd[FOLDER].revents) {
+			look_for_end(going);
+			if (!going->begun && has_begun(going))
+				begin(going);
+		}
 		if (fd[PROGRAM].revents)
 			end_of_program(going);
 		if (fd[DRIVER].revents)
@@ -416,19 +547,26 @@ static void attend(struct going *going)
 		act_on_time(going, now());
 	}
 	take_output(going);
+	straighten_output(going);
 }
 
-/* ---- a trial ---------------------------------------------------------------
- */
+/* ---- a trial ------------------------------------------------------------- */
 
 static bool hold_signals(struct going *going)
 {
 	static const int held[] = { SIGINT, SIGQUIT, SIGTERM, SIGHUP };
+	struct sigaction action;
 	sigset_t set;
 
 	sigemptyset(&set);
 	for (size_t i = 0; i < sizeof(held) / sizeof(*held); i++)
-		sigaddset(&set, held[i]);
+		if (sigaction(held[i], NULL, &action) == 0 &&
+		    action.sa_handler != SIG_IGN)
+			sigaddset(&set, held[i]);
+	action = (struct sigaction){ .sa_handler = SIG_DFL };
+	sigaction(SIGCHLD, &action, NULL); /* ignored, it leaves no status */
+	action.sa_handler = SIG_IGN;
+	sigaction(SIGXFSZ, &action, NULL); /* the program's output is ours */
 	if (sigprocmask(SIG_BLOCK, &set, &going->old) < 0)
 		return false;
 	going->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -449,13 +587,6 @@ static bool prepare(struct going *going)
 	return going->outcome->output >= 0 &&
 	       pipe2(going->captured, O_CLOEXEC) == 0 &&
 	       fcntl(going->captured[0], F_SETFL, O_NONBLOCK) == 0;
-}
-
-static void close_end(int *fd)
-{
-	if (*fd >= 0)
-		close(*fd);
-	*fd = -1;
 }
 
 /* The errno of what kept the child from execve, or 0: under a limit that is an
@@ -493,19 +624,15 @@ static int run_it(struct going *going)
 	if (error)
 		return error;
 	if (trial->patience)
-		going->kill_at = now() + trial->patience;
-	if (trial->run_for)
-		going->term_at = now() + trial->run_for;
-	if (trial->drive && going->program_fd >= 0 && !start_driver(going)) {
-		error = errno;
-		tell(going, SIGKILL);
-	}
+		going->kill_at = in(trial->patience);
 	attend(going);
-	if (!trial->native && !error) {
+	if (going->error)
+		return going->error;
+	if (!trial->native) {
 		await_run(going);
 		keep_run(going);
 	}
-	return error;
+	return 0;
 }
 
 static void clean_up(struct going *going)
@@ -523,7 +650,7 @@ static void clean_up(struct going *going)
 		close_end(&going->captured[i]);
 		close_end(&going->report[i]);
 	}
-	sigprocmask(SIG_SETMASK, &going->old, NULL);
+	let_signals_go(going);
 }
 
 /* goload record would refuse it, and the old one be taken for the new. */
@@ -561,6 +688,8 @@ bool cli_try(const struct cli_trial *trial, struct cli_outcome *outcome)
 	if (!trial->native && is_taken(trial->run))
 		return false;
 	sigprocmask(SIG_SETMASK, NULL, &going.old);
+	sigaction(SIGCHLD, NULL, &going.child);
+	sigaction(SIGXFSZ, NULL, &going.size);
 	error = run_it(&going);
 	clean_up(&going);
 	if (going.signal && !trial->own_output) {
@@ -570,7 +699,10 @@ bool cli_try(const struct cli_trial *trial, struct cli_outcome *outcome)
 	if (!error)
 		return true;
 	cli_forget(outcome);
-	cli_complain(trial->argv[0], error, "cannot be run");
+	if (going.at_fault)
+		cli_complain(going.at_fault, error, "cannot be written");
+	else
+		cli_complain(trial->argv[0], error, "cannot be run");
 	return false;
 }
 
@@ -582,8 +714,7 @@ void cli_forget(struct cli_outcome *outcome)
 	close_end(&outcome->output);
 }
 
-/* ---- what is made of it -----------------------------------------------------
- */
+/* ---- what is made of it -------------------------------------------------- */
 
 /* Where the last lines of the text begin. */
 static size_t last_lines(const char *text, size_t size)
@@ -648,4 +779,14 @@ void cli_end_as(int wait_status)
 	raise(signal_number);
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 	cli_end(128 + signal_number); /* pid 1 lives on */
+}
+
+uint64_t cli_duration(const char *verb, const char *option, const char *text,
+                      uint64_t otherwise)
+{
+	uint64_t ns = otherwise;
+
+	if (text && (!cli_read_time(text, &ns) || !ns))
+		cli_misused(verb, option, "takes a time: 500ms, 2s");
+	return ns;
 }
