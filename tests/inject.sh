@@ -207,6 +207,54 @@ run hung "$GOLOAD" inject --patience=300ms --fail mmap:from=waits \
 	"$tmp/inject_takes"
 fact "one that hangs is killed, and that is said" \
 	grep -q 'inject_takes: hung, and was killed' "$tmp/hung.err"
+run waiting "$GOLOAD" inject --patience=300ms --delay mmap:3600s:from=goes_on \
+	"$tmp/inject_takes"
+fact "of a call that it was killed in nobody says that it was not made" \
+	grep -q 'inject_takes: finished no call that a rule fits$' \
+	"$tmp/waiting.err"
+
+# few_files OPTION: descriptors for a goload that starts with three
+few_files()
+{
+	(
+		exec 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&-
+		ulimit "$1" 14
+		run few "$GOLOAD" inject -q --fail mmap:from=gives_up \
+			"$tmp/inject_takes"
+	)
+}
+few_files_at_first()
+{
+	few_files -Sn
+	ended few 'exited 3'
+}
+fact "a limit of files that the program could raise does not blind its rules" \
+	few_files_at_first
+
+blind="goload: $tmp/inject_takes: cannot tell where calls come from: rules with from, kind and at hit nothing"
+too_few_files()
+{
+	few_files -n
+	ended few 'exited 0' && [ "$(cat "$tmp/few.err")" = "$blind" ] && return
+	cat "$tmp/few.err"
+	return 1
+}
+fact "that calls cannot be told apart under a hard one is said" too_few_files
+full_disk()
+{
+	cramped sh -c 'cat /dev/zero >"$TMPDIR/full" 2>"$TMPDIR/said"
+		exec "$0" record -q -o "$TMPDIR/run" --fail mmap:from=gives_up "$1"' \
+		"$GOLOAD" "$tmp/inject_takes" >"$tmp/full.out" 2>"$tmp/full.err"
+	grep -qxF "$blind" "$tmp/full.err" && return
+	cat "$tmp/full.err"
+	return 1
+}
+full="so it is on a full disk"
+if cramped true; then
+	fact "$full" full_disk
+else
+	left_out "$full" "nothing can be mounted"
+fi
 
 refused()
 {
@@ -293,6 +341,64 @@ fact "a place that shows behind a failure is tried behind that one" table takes 
 	| .places[] | select(.function == "another_way") | .behind == $first'
 fact "what a program says is told" table takes \
 	'.places[] | select(.function == "gives_up") | .said == "no memory"'
+
+# unexplored WANTED: it has failed with that line, and without a table
+unexplored()
+{
+	ended unexplored 'exited 125' && [ ! -s "$tmp/unexplored.out" ] &&
+		[ "$(tail -n 1 "$tmp/unexplored.err")" = "goload: $1" ] &&
+		return
+	cat "$tmp/unexplored.out" "$tmp/unexplored.err"
+	return 1
+}
+
+fades()
+{
+	cp "$tmp/inject_takes" "$tmp/fades"
+	run unexplored "$GOLOAD" inject --explore --drive "
+			until [ -e '$tmp/there' ]; do sleep 0.01; done
+			rm '$tmp/fades'; : >'$tmp/gone'" \
+		"$tmp/fades" "$tmp/there" "$tmp/gone"
+	unexplored "$tmp/fades: cannot be run for place 1"
+}
+fact "a place that the program cannot be run for is not called not reached" fades
+no_room()
+{
+	cramped "$GOLOAD" inject --explore "$tmp/inject_takes" \
+		>"$tmp/unexplored.out" 2>"$tmp/unexplored.err"
+	echo "exited $?" >"$tmp/unexplored.end"
+	unexplored "$tmp/inject_takes: left a run that is not whole: is there room in TMPDIR?"
+}
+full="on a full disk nothing is explored, and that is said"
+if cramped true; then
+	fact "$full" no_room
+else
+	left_out "$full" "nothing can be mounted"
+fi
+no_calls()
+{
+	echo 'void _start(void) { __asm__ volatile("syscall" :: "a"(231), "D"(0)); }' |
+		$CC -x c -static -nostdlib -o "$tmp/quiet" - || return
+	run unexplored "$GOLOAD" inject --explore "$tmp/quiet"
+	unexplored "$tmp/quiet: makes no memory call"
+}
+fact "without a memory call there is nothing to explore" no_calls
+no_folder()
+{
+	run unexplored "$GOLOAD" inject --explore -o "$tmp/none/table" \
+		touch "$tmp/runs"
+	unexplored "$tmp/none/table: cannot be written: No such file or directory" &&
+		[ ! -e "$tmp/runs" ]
+}
+fact "that the table cannot be written is said before the program runs" no_folder
+written_over()
+{
+	printf '%9999s\n' old >"$tmp/table"
+	"$GOLOAD" inject --explore --patience 500ms -o "$tmp/table" \
+		"$tmp/inject_takes" && ! grep -q old "$tmp/table" &&
+		grep -q 'places that memory calls come from' "$tmp/table"
+}
+fact "what was in a file that the table goes to is written over" written_over
 
 adds_up='.tried == .count and (.places | length) == .count
 	and ([.outcomes[]] | add) == .count and .outcomes.survived > 0

@@ -5,7 +5,7 @@
  * A program that goes on after a failure goes another way: places that only
  * then show are tried as well, behind that failure, until there are no more.
  */
-#include "observer/cli/explore.h"
+#include "observer/cli/cli.h"
 
 #include "observer/report/explore.h"
 #include "observer/symbol/symbol.h"
@@ -114,8 +114,9 @@ static bool learn(struct exploring *exploring, const struct ledger_run *run,
 	return reached;
 }
 
-static bool learn_from(struct exploring *exploring, const char *path,
-                       size_t now)
+/* A program that goload has killed may take its run with it. */
+static bool learn_from(struct exploring *exploring,
+                       const struct cli_outcome *outcome, size_t now)
 {
 	const char *object = exploring->trial.argv[0];
 	enum file_error error = FILE_OK;
@@ -125,12 +126,16 @@ static bool learn_from(struct exploring *exploring, const char *path,
 	struct ledger_run *run;
 	bool reached;
 
-	if (!symbol_map(path, &bytes))
+	if (!symbol_map(outcome->run, &bytes))
 		cli_fail(CLI_FAILED, object, errno, "left no run");
 	run = ledger_read(bytes.at, bytes.size, &error);
 	if (!run)
 		cli_fail(CLI_FAILED, object, 0, "left no run: %s",
 		         file_strerror(error));
+	if ((!run->end || run->torn) && !outcome->hung)
+		cli_fail(CLI_FAILED, object, 0,
+		         "left a run that is not whole: is there room in "
+		         "TMPDIR?");
 	names = cli_names_open(run);
 	callers = ledger_callers_open(run, cli_name, names);
 	if (!callers)
@@ -165,24 +170,42 @@ static char *output_of(const struct cli_outcome *outcome)
 	return text;
 }
 
+/* Ends the process where goload itself could not run the program. */
+static void expect_run(const struct exploring *exploring,
+                       const struct cli_outcome *outcome, size_t place)
+{
+	char *said;
+
+	if (!outcome->refused && outcome->run)
+		return;
+	said = output_of(outcome); /* goload record says why */
+	cli_progress_end();
+	fputs(said, stderr);
+	free(said);
+	if (!place)
+		cli_end_as(outcome->status);
+	cli_fail(CLI_FAILED, exploring->trial.argv[0], 0,
+	         "cannot be run for place %zu", place);
+}
+
 static void run_usual(struct exploring *exploring)
 {
 	struct cli_outcome outcome;
 
 	if (!cli_try(&exploring->trial, &outcome))
 		cli_end(CLI_FAILED);
-	exploring->usual = output_of(&outcome);
-	if (outcome.refused || !outcome.run) {
-		fputs(exploring->usual, stderr); /* goload record says why */
-		cli_end_as(outcome.status);
-	}
+	expect_run(exploring, &outcome, 0);
 	if (outcome.hung)
 		cli_fail(CLI_FAILED, exploring->trial.argv[0], 0,
 		         "does not end by itself: use --drive, --for or a "
 		         "longer --patience");
 	exploring->status = outcome.status;
 	exploring->well = cli_went_well(&outcome);
-	learn_from(exploring, outcome.run, 0);
+	exploring->usual = output_of(&outcome);
+	learn_from(exploring, &outcome, 0);
+	if (!exploring->count)
+		cli_fail(CLI_FAILED, exploring->trial.argv[0], 0,
+		         "makes no memory call");
 	cli_forget(&outcome);
 }
 
@@ -264,15 +287,15 @@ static bool try_once(struct exploring *exploring, size_t i, bool behind)
 	struct cli_trial trial = exploring->trial;
 	struct cli_outcome outcome;
 	struct rules rules = { 0 };
-	bool reached = false;
+	bool reached;
 
 	add_rules(&rules, exploring, i, behind);
 	trial.options = rules.option;
 	exploring->place[i].behind = behind;
 	if (!cli_try(&trial, &outcome))
 		cli_end(CLI_FAILED);
-	if (outcome.run)
-		reached = learn_from(exploring, outcome.run, i + 1);
+	expect_run(exploring, &outcome, i + 1);
+	reached = learn_from(exploring, &outcome, i + 1);
 	judge(exploring, i, &outcome, reached);
 	cli_forget(&outcome);
 	return reached;
@@ -328,14 +351,14 @@ int cli_explore(const struct cli_options *options)
 		.trial = {
 			.argv = options->operand,
 			.drive = options->drive,
-			.run_for = cli_inject_time("--for", options->run_for,
-			                           0),
-			.patience = cli_inject_time("--patience",
-			                            options->patience,
-			                            PATIENCE),
+			.run_for = cli_duration("inject", "--for",
+			                        options->run_for, 0),
+			.patience = cli_duration("inject", "--patience",
+			                         options->patience, PATIENCE),
 		},
 	};
 
+	cli_expect_output(options);
 	if (!options->quiet)
 		cli_progress(options->operand[0], "running as it is");
 	run_usual(&exploring);

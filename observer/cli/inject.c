@@ -2,7 +2,7 @@
  * inject - goload inject: a program whose memory calls fail or wait, and how it
  * takes that.  Without --explore its input, output and end are its own.
  */
-#include "observer/cli/explore.h"
+#include "observer/cli/cli.h"
 
 #include "observer/cli/decide.h"
 
@@ -11,18 +11,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-/* ---- options
- * ------------------------------------------------------------------ */
-
-uint64_t cli_inject_time(const char *option, const char *text,
-                         uint64_t otherwise)
-{
-	uint64_t ns = otherwise;
-
-	if (text && (!cli_read_time(text, &ns) || !ns))
-		cli_misused("inject", option, "takes a time: 500ms, 2s");
-	return ns;
-}
+/* ---- options -------------------------------------------------------------- */
 
 static void check(const struct cli_options *options)
 {
@@ -98,6 +87,8 @@ static void say_calls(const struct cli_options *options,
 		return;
 	if (opened.ledger->injected_count)
 		report_injected(stderr, opened.ledger, &style);
+	else if (outcome->hung || outcome->asked) /* maybe in such a call */
+		cli_complain(path, 0, "finished no call that a rule fits");
 	else
 		cli_complain(path, 0, "made no call that a rule fits");
 	cli_close_run(&opened);
@@ -112,8 +103,9 @@ static int run(const struct cli_options *options)
 		.options = words,
 		.own_output = true,
 		.drive = options->drive,
-		.run_for = cli_inject_time("--for", options->run_for, 0),
-		.patience = cli_inject_time("--patience", options->patience, 0),
+		.run_for = cli_duration("inject", "--for", options->run_for, 0),
+		.patience = cli_duration("inject", "--patience",
+		                         options->patience, 0),
 	};
 	struct cli_outcome outcome;
 	int status;

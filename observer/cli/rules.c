@@ -126,7 +126,7 @@ static bool read_when(struct reading *reading, const char *text)
 	if (*text == '+' && text[1] &&
 	    !read_count(text + 1, &rule->step, &text))
 		return wrong(reading, "steps by 1 or more");
-	else if (*text == '+' && !text[1])
+	else if (*text == '+' && !text[1] && rule->last == FOREVER)
 		text++;
 	return !*text ||
 	       wrong(reading, "is none of N, N+, N+STEP, N..M and N..M+STEP");

@@ -4,6 +4,7 @@
 #include "observer/report/internal.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 
@@ -23,23 +24,43 @@ static const struct {
 /* ---- which it is
  * -------------------------------------------------------------- */
 
-/* What Go's runtime says when a signal or a panic has ended the program. */
-static bool tells_of_crash(const char *output)
+static bool begins(const char *line, const char *words)
+{
+	return strncmp(line, words, strlen(words)) == 0;
+}
+
+/* What Go's runtime says when a signal, a panic or a fault of its own has ended
+ * the program. */
+static bool begins_crash(const char *line)
 {
 	static const char *const words[] = {
 		"[signal SIG",
+		"panic: ",
 		"fatal error: unexpected signal",
-		"fatal: ",
+		"fatal: morestack on ",
+		"fatal: bad g",
+		"fatal: systemstack called",
 		"SIGABRT: abort",
 		"SIGSEGV: segmentation violation",
 		"SIGBUS: bus error",
 	};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (strstr(output, words[i]))
+		if (begins(line, words[i]))
 			return true;
-	return strncmp(output, "panic: ", 7) == 0 ||
-	       strstr(output, "\npanic: ") != NULL;
+	return false;
+}
+
+/* Within a line others may have such words. */
+static bool tells_of_crash(const char *output)
+{
+	while (*output) {
+		if (begins_crash(output))
+			return true;
+		output += strcspn(output, "\n");
+		output += *output == '\n';
+	}
+	return false;
 }
 
 enum report_outcome report_outcome_of(const struct report_ending *ending)
@@ -58,48 +79,81 @@ enum report_outcome report_outcome_of(const struct report_ending *ending)
 /* ---- what it has said
  * ---------------------------------------------------------- */
 
-static bool has_line(const char *text, const char *line, size_t size)
-{
-	while (*text) {
-		size_t length = strcspn(text, "\n");
+struct line {
+	const char *at; /* NULL: there is none */
+	size_t size;
+};
 
-		if (length == size && memcmp(text, line, size) == 0)
-			return true;
-		text += length + (text[length] == '\n');
-	}
-	return false;
+static struct line line_at(const char *text)
+{
+	return (struct line){ text, strcspn(text, "\n") };
 }
 
-/* Does the runtime begin so what it dies of? */
+static const char *behind(struct line line)
+{
+	return line.at + line.size + (line.at[line.size] == '\n');
+}
+
+static int by_text(const void *a, const void *b)
+{
+	const struct line *x = a, *y = b;
+	int order = memcmp(x->at, y->at, x->size < y->size ? x->size : y->size);
+
+	return order ? order : (x->size > y->size) - (x->size < y->size);
+}
+
+/* In order, so that one is found quickly; NULL: there is no memory for them. */
+static struct line *lines_of(const char *text, size_t *count)
+{
+	struct line *lines;
+
+	*count = 1;
+	for (const char *at = text; (at = strchr(at, '\n')); at++)
+		++*count;
+	lines = calloc(*count, sizeof(*lines));
+	if (!lines)
+		return NULL;
+	for (size_t i = 0; i < *count; text = behind(lines[i++]))
+		lines[i] = line_at(text);
+	qsort(lines, *count, sizeof(*lines), by_text);
+	return lines;
+}
+
+/* Does the runtime begin so what it dies of?  Others do, too. */
 static bool begins_end(const char *line)
 {
-	return strncmp(line, "fatal error: ", 13) == 0 ||
-	       strncmp(line, "panic: ", 7) == 0 ||
-	       strncmp(line, "fatal: ", 7) == 0;
+	return begins(line, "fatal error: ") || begins(line, "panic: ") ||
+	       begins(line, "fatal: ");
+}
+
+static struct line telling_line(const char *output, const struct line *usual,
+                                size_t count)
+{
+	struct line found = { 0 };
+
+	for (struct line line; *output; output = behind(line)) {
+		line = line_at(output);
+		if (begins_end(output))
+			return line;
+		if (!found.at && line.size &&
+		    !bsearch(&line, usual, count, sizeof(line), by_text))
+			found = line;
+	}
+	return found;
 }
 
 bool report_telling_line(const char *output, const char *usual, char *line,
                          size_t room)
 {
-	const char *found = NULL;
-	size_t found_size = 0;
+	size_t count;
+	struct line *lines = lines_of(usual, &count), found = { 0 };
 
-	while (*output) {
-		size_t size = strcspn(output, "\n");
-
-		if (size && (begins_end(output) ||
-		             (!found && !has_line(usual, output, size)))) {
-			found = output;
-			found_size = size;
-		}
-		if (size && begins_end(output))
-			break;
-		output += size + (output[size] == '\n');
-	}
-	if (!found)
-		return false;
-	snprintf(line, room, "%.*s", (int)found_size, found);
-	return true;
+	if (lines)
+		found = telling_line(output, lines, count);
+	free(lines);
+	if (found.at)
+		snprintf(line, room, "%.*s", (int)found.size, found.at);
+	return found.at;
 }
 
 /* ---- the table
