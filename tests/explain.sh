@@ -127,6 +127,15 @@ explained()
 	grep -q VmSize "$tmp/said" && diff "$tmp/wanted" "$tmp/said"
 }
 
+# in_the_making NAME: it ended while a thread made its arena, which has 128 MiB
+# until what is too much is cut off
+in_the_making()
+{
+	jq -e '.ledger[] | select(.kind == "malloc arena")
+		| .mappings != 2 * (.reserved + .committed) / 67108864' \
+		"$tmp/$1.json" >"$tmp/making"
+}
+
 # ---- the article's server ---------------------------------------------------
 
 # kilobytes PATTERN: the number before it in $tmp/said
@@ -196,7 +205,10 @@ refused()
 
 for version in $(cd "$SAMPLES" && ls -d go1*); do
 	for program in hello hello.cgo hello.race bigheap; do
-		recorded run -- "$SAMPLES/$version/$program"
+		for _ in 1 2 3 4 5; do
+			recorded run -- "$SAMPLES/$version/$program"
+			in_the_making run || break
+		done
 		fact "$version/$program: sentences say what rows say" \
 			explained run
 	done

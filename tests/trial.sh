@@ -52,7 +52,7 @@ hangs()
 # passed_on SIGNAL: to the program, whose end is then goload's
 passed_on()
 {
-	run passed "$GOLOAD" check --max-vm 9G \
+	run passed env --default-signal "$GOLOAD" check --max-vm 9G \
 		--drive "kill -$1 \$PPID; exec sleep 60" "$program" silent
 	[ "$(cat "$tmp/passed.end")" = "killed by $2" ] && nothing_left && return
 	cat "$tmp/passed.end" "$tmp/passed.err"
@@ -62,7 +62,7 @@ passed_on()
 # Where the program is none of the user's own, goload ends by it, too.
 interrupted()
 {
-	run cut "$GOLOAD" compare --drive 'kill -INT $PPID; exec sleep 60' \
+	run cut env --default-signal "$GOLOAD" compare --drive 'kill -INT $PPID; exec sleep 60' \
 		"$program" "$program" -- silent
 	[ "$(cat "$tmp/cut.end")" = 'killed by 2' ] && nothing_left && return
 	cat "$tmp/cut.end" "$tmp/cut.err"
