@@ -3,15 +3,6 @@
 
 #include <inttypes.h>
 
-static void write_text(FILE *out, const char *name, const char *text)
-{
-	fprintf(out, "\"%s\": ", name);
-	if (text)
-		report_json_string(out, text);
-	else
-		fputs("null", out);
-}
-
 /* A limit, and what is held against it; NULL: there is none. */
 static void write_limit(FILE *out, const struct budget_limit *limit)
 {
@@ -28,9 +19,9 @@ static void write_limit(FILE *out, const struct budget_limit *limit)
 static void write_head(FILE *out, enum budget_what what, const char *kind,
                        const struct budget_peak *peak)
 {
-	write_text(out, "limit", budget_name(what));
+	report_json_text(out, "limit", budget_name(what));
 	fputs(", ", out);
-	write_text(out, "kind", kind);
+	report_json_text(out, "kind", kind);
 	fprintf(out, ", \"value\": %" PRIu64 ", \"at\": %" PRIu64, peak->value,
 	        peak->at);
 }
@@ -60,9 +51,9 @@ static void write_frames(FILE *out, const struct budget_verdict *verdict,
 
 	for (size_t i = 0; i < count; i++) {
 		fputs(i ? ", {" : "{", out);
-		write_text(out, "function", frame[i].place.function);
+		report_json_text(out, "function", frame[i].place.function);
 		fputs(", ", out);
-		write_text(out, "file", frame[i].place.file);
+		report_json_text(out, "file", frame[i].place.file);
 		fprintf(out, ", \"line\": %d, \"address\": \"0x%" PRIx64 "\"}",
 		        frame[i].place.line, frame[i].address);
 	}
@@ -74,10 +65,11 @@ static void write_stack(FILE *out, const struct budget_verdict *verdict,
 	char call[LEDGER_CALL_NAME];
 
 	fputs("\n          {", out);
-	write_text(out, "call",
-	           stack->calls ? ledger_call_name(
-					  call, stack->life->event->event->call)
-	                        : NULL);
+	report_json_text(
+		out, "call",
+		stack->calls ? ledger_call_name(call,
+	                                        stack->life->event->event->call)
+			     : NULL);
 	fprintf(out,
 	        ", \"bytes\": %" PRIu64 ", \"calls\": %" PRIu64
 	        ", \"frames\": [",
@@ -90,7 +82,7 @@ static void write_row(FILE *out, const struct budget_verdict *verdict,
                       const struct budget_row *row)
 {
 	fputs("\n        {", out);
-	write_text(out, "kind", row->kind);
+	report_json_text(out, "kind", row->kind);
 	fprintf(out, ", \"value\": %" PRIu64 ", \"stacks\": [", row->value);
 	for (size_t i = 0; i < row->stacks; i++) {
 		if (i)
@@ -119,11 +111,11 @@ static void write_excess(FILE *out, const struct budget_verdict *verdict,
 void budget_json(FILE *out, const struct budget_verdict *verdict)
 {
 	fputs("{\n  \"schema\": \"goload/1\",\n  ", out);
-	write_text(out, "program", verdict->found->ledger->run->path);
+	report_json_text(out, "program", verdict->found->ledger->run->path);
 	fputs(",\n  ", out);
-	write_text(out, "budget", verdict->budget->path);
+	report_json_text(out, "budget", verdict->budget->path);
 	fputs(",\n  ", out);
-	write_text(out, "failure", verdict->failure);
+	report_json_text(out, "failure", verdict->failure);
 	fprintf(out, ",\n  \"within\": %s,\n",
 	        verdict->count ? "false" : "true");
 	fprintf(out, "  \"no_new_kinds\": %s,\n",

@@ -8,25 +8,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void write_text(FILE *out, const char *name, const char *text)
-{
-	fprintf(out, "\"%s\": ", name);
-	if (text)
-		report_json_string(out, text);
-	else
-		fputs("null", out);
-}
-
 static void write_program(FILE *out, const char *name, const struct side *side)
 {
 	fprintf(out, "  \"%s\": {", name);
-	write_text(out, "path", side->path);
+	report_json_text(out, "path", side->path);
 	fputs(", ", out);
-	write_text(out, "linkage", side->linkage);
+	report_json_text(out, "linkage", side->linkage);
 	fputs(", ", out);
-	write_text(out, "go_version", side->go_version);
+	report_json_text(out, "go_version", side->go_version);
 	fputs(", ", out);
-	write_text(out, "build_id", side->build_id);
+	report_json_text(out, "build_id", side->build_id);
 	fprintf(out, ", \"runs\": %zu, \"shown\": %zu},\n", side->count,
 	        side->median);
 }
@@ -93,14 +84,14 @@ static void write_pair(FILE *out, const struct pairs *pairs,
 {
 	char text[PAIR_WHY];
 
-	write_text(out, "kind", pair->key->kind);
+	report_json_text(out, "kind", pair->key->kind);
 	fputs(", ", out);
-	write_text(out, "owner", pair->key->owner);
+	report_json_text(out, "owner", pair->key->owner);
 	fputs(", ", out);
 	write_values(out, pair_bytes(pair, A, VM_SIZE),
 	             pair_bytes(pair, B, VM_SIZE));
 	fputs(", ", out);
-	write_text(out, "why", pair_why(pair, text));
+	report_json_text(out, "why", pair_why(pair, text));
 	write_parts(out, pairs, pair);
 }
 
@@ -126,7 +117,7 @@ static int write_terms(FILE *out, const struct pairs *pairs, const char *indent)
 		if (!text)
 			return 0;
 		fprintf(out, "%s\n%s  ", metric ? "," : "", indent);
-		write_text(out, metric_key(metric), *text ? text : NULL);
+		report_json_text(out, metric_key(metric), *text ? text : NULL);
 		free(text);
 	}
 	fprintf(out, "\n%s}", indent);
@@ -173,9 +164,9 @@ static void write_spread_of_row(FILE *out, const struct report_compare *compare,
 {
 	const struct side *side = compare->side;
 
-	write_text(out, "kind", compare->key[key].kind);
+	report_json_text(out, "kind", compare->key[key].kind);
 	fputs(", ", out);
-	write_text(out, "owner", compare->key[key].owner);
+	report_json_text(out, "owner", compare->key[key].owner);
 	fprintf(out, ", \"constant\": %s, ",
 	        row_is_constant(compare, key) ? "true" : "false");
 	write_spread(out, "a", spread_row(&side[A], key));
@@ -267,7 +258,7 @@ int compare_json(FILE *out, const struct report_compare *compare,
 	write_program(out, "a", &compare->side[A]);
 	write_program(out, "b", &compare->side[B]);
 	fputs("  ", out);
-	write_text(out, "what_if", compare->what_if);
+	report_json_text(out, "what_if", compare->what_if);
 	fputs(",\n", out);
 	write_totals(out, pairs, "  ");
 	write_ledger(out, pairs, "  ");

@@ -109,20 +109,11 @@ static void print_go(void *context, const char *sentence)
 
 /* ---- the programs -------------------------------------------------------- */
 
-static int columns_of(const char *text)
-{
-	int columns = 0;
-
-	for (; *text; text++)
-		columns += (*text & 0xc0) != 0x80;
-	return columns;
-}
-
 static void print_programs(const struct view *view)
 {
 	const struct screen *screen = view->screen;
 	const struct side *side = view->compare->side;
-	int a = columns_of(side[A].path), b = columns_of(side[B].path);
+	int a = units_columns(side[A].path), b = units_columns(side[B].path);
 
 	for (int i = A; i < SIDES; i++) {
 		fprintf(screen->out, i ? "        %c " : "goload: %c ",
@@ -131,7 +122,7 @@ static void print_programs(const struct view *view)
 		units_print(screen->out, side[i].path);
 		screen_colour(screen, "0");
 		fprintf(screen->out, "%*s",
-		        (a > b ? a : b) + 3 - columns_of(side[i].path), "");
+		        (a > b ? a : b) + 3 - units_columns(side[i].path), "");
 		words_nature(screen->out, &side[i], "");
 		if (i == B && view->compare->what_if) {
 			fputs(", with ", screen->out);
@@ -155,7 +146,7 @@ static int label_width(const struct pairs *pairs)
 	int width = 22; /* "no difference, 99 rows" */
 
 	for (size_t i = 0; i < pairs->count; i++) {
-		int columns = columns_of(pairs->pair[i].key->kind);
+		int columns = units_columns(pairs->pair[i].key->kind);
 
 		if (columns > width)
 			width = columns;
@@ -172,7 +163,8 @@ static void print_label(const struct view *view, const char *label)
 {
 	fprintf(view->screen->out, "%*s", SCREEN_INDENT, "");
 	units_print(view->screen->out, label);
-	fprintf(view->screen->out, "%*s", view->width - columns_of(label), "");
+	fprintf(view->screen->out, "%*s", view->width - units_columns(label),
+	        "");
 }
 
 static void print_size(const struct view *view, uint64_t bytes)

@@ -273,15 +273,6 @@ void report_explored_text(FILE *out, const struct report_explored *explored,
 /* ---- the document
  * ---------------------------------------------------------------- */
 
-static void text_or_null(FILE *out, const char *name, const char *text)
-{
-	fprintf(out, ", \"%s\": ", name);
-	if (text)
-		report_json_string(out, text);
-	else
-		fputs("null", out);
-}
-
 static void write_place(FILE *out, const struct report_explored *explored,
                         const struct report_place *place)
 {
@@ -290,9 +281,12 @@ static void write_place(FILE *out, const struct report_explored *explored,
 
 	fprintf(out, "    {\"call\": \"%s\", \"at\": \"%08" PRIx32 "\"",
 	        place->call, place->id);
-	text_or_null(out, "kind", place->kind);
-	text_or_null(out, "function", place->function);
-	text_or_null(out, "file", place->file);
+	fputs(", ", out);
+	report_json_text(out, "kind", place->kind);
+	fputs(", ", out);
+	report_json_text(out, "function", place->function);
+	fputs(", ", out);
+	report_json_text(out, "file", place->file);
 	if (place->line > 0)
 		fprintf(out, ", \"line\": %d", place->line);
 	else
@@ -312,7 +306,8 @@ static void write_place(FILE *out, const struct report_explored *explored,
 		fprintf(out, ", \"signal\": %d", WTERMSIG(place->status));
 	else
 		fputs(", \"signal\": null", out);
-	text_or_null(out, "said", place->said);
+	fputs(", ", out);
+	report_json_text(out, "said", place->said);
 	putc('}', out);
 }
 

@@ -167,15 +167,6 @@ void report_floor_text(FILE *out, const struct report_floor *floor,
 
 /* ---- JSON ---------------------------------------------------------------- */
 
-static void write_text(FILE *out, const char *name, const char *text)
-{
-	fprintf(out, "\"%s\": ", name);
-	if (text)
-		report_json_string(out, text);
-	else
-		fputs("null", out);
-}
-
 static void write_end(FILE *out, const struct report_break *breaks)
 {
 	fputs("\"exit\": ", out);
@@ -209,16 +200,16 @@ static void write_break(FILE *out, const struct report_break *breaks)
 
 	putc('{', out);
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
-		write_text(out, texts[i].name, texts[i].text);
+		report_json_text(out, texts[i].name, texts[i].text);
 		fputs(", ", out);
 	}
 	fprintf(out, "\"line\": %d, \"bytes\": %" PRIu64 ", ", place->line,
 	        breaks->bytes);
-	write_text(out, "how", breaks->kind ? how[breaks->how] : NULL);
+	report_json_text(out, "how", breaks->kind ? how[breaks->how] : NULL);
 	fputs(", ", out);
 	write_end(out, breaks);
 	fputs(", ", out);
-	write_text(out, "said", breaks->said);
+	report_json_text(out, "said", breaks->said);
 	putc('}', out);
 }
 
@@ -251,7 +242,7 @@ static void write_doubts(FILE *out, const struct report_floor *floor)
 			continue;
 		fprintf(out, "%s\n    {\"limit\": \"%s\", ", before,
 		        limits[i].key);
-		write_text(out, "reason", limit->reason);
+		report_json_text(out, "reason", limit->reason);
 		fprintf(out,
 		        ", \"runs\": %d, \"below_passed\": %d, "
 		        "\"passes_again\": %" PRIu64 "}",
@@ -266,13 +257,13 @@ void report_floor_json(FILE *out, const struct report_floor *floor)
 	const struct ledger_run *run = floor->ledger->run;
 
 	fputs("{\n  \"schema\": \"goload/1\",\n  \"program\": {", out);
-	write_text(out, "path", run->path);
+	report_json_text(out, "path", run->path);
 	fputs(", ", out);
-	write_text(out, "linkage", report_linkage(floor->ledger));
+	report_json_text(out, "linkage", report_linkage(floor->ledger));
 	fputs(", ", out);
-	write_text(out, "go_version", run->go_version);
+	report_json_text(out, "go_version", run->go_version);
 	fputs(", ", out);
-	write_text(out, "build_id", run->build_id);
+	report_json_text(out, "build_id", run->build_id);
 	fprintf(out, "},\n  \"step\": %" PRIu64 ",\n  \"runs\": %d",
 	        floor->step, floor->runs);
 	for (int i = 0; i < FLOORS; i++)

@@ -209,8 +209,10 @@ static void text_memory(FILE *out, const struct about_memory *memory)
 		const char *name;
 		uint64_t bytes;
 	} parts[] = {
-		{ "text", memory->text }, { "rodata", memory->rodata },
-		{ "data", memory->data }, { "bss", memory->bss },
+		{ "text", memory->text },
+		{ "rodata", memory->rodata },
+		{ "data", memory->data },
+		{ "bss", memory->bss },
 		{ "TLS of each thread", memory->tls },
 	};
 	char text[UNITS_TEXT];
@@ -242,9 +244,7 @@ static void text_allocators(FILE *out, const struct report_file *file)
 		fputc('\n', out);
 	}
 	fprintf(out, "asks for memory: ");
-	comma = about->needed_count
-	                ? "a library, by "
-	                : "a libc inside, by ";
+	comma = about->needed_count ? "a library, by " : "a libc inside, by ";
 	for (size_t i = 0; i < about->allocator_count; i++, comma = ", ")
 		fprintf(out, "%s%s", comma, about->allocator[i].name);
 	if (!about->allocator_count)
@@ -266,8 +266,8 @@ static void text_allocators(FILE *out, const struct report_file *file)
 
 static void text_segments(FILE *out, const struct symbol_about *about)
 {
-	fprintf(out, "\n  %-14s %-4s %18s %12s %12s %12s %9s\n", "segment",
-	        "", "address", "offset", "in file", "in memory", "align");
+	fprintf(out, "\n  %-14s %-4s %18s %12s %12s %12s %9s\n", "segment", "",
+	        "address", "offset", "in file", "in memory", "align");
 	for (size_t i = 0; i < about->segment_count; i++) {
 		const Elf64_Phdr *segment = &about->segment[i];
 		char type[HEX_TEXT], flags[4];
@@ -310,7 +310,8 @@ static void text_notes(FILE *out, const struct symbol_about *about)
 	for (size_t i = 0; i < about->note_count; i++) {
 		char owner[NAME_TEXT];
 
-		fprintf(out, "  note %s, type %#" PRIx32 ", %" PRIu64 " bytes\n",
+		fprintf(out,
+		        "  note %s, type %#" PRIx32 ", %" PRIu64 " bytes\n",
 		        harmless(about->note[i].owner, owner),
 		        about->note[i].type, about->note[i].size);
 	}
@@ -372,15 +373,6 @@ void report_file_text(FILE *out, const struct report_file *file,
 
 /* ---- JSON ---------------------------------------------------------------- */
 
-static void json_string(FILE *out, const char *key, const char *value)
-{
-	fprintf(out, "\"%s\": ", key);
-	if (value)
-		report_json_string(out, value);
-	else
-		fputs("null", out);
-}
-
 static void json_hex(FILE *out, const char *key, uint64_t value)
 {
 	fprintf(out, "\"%s\": \"0x%" PRIx64 "\"", key, value);
@@ -392,22 +384,22 @@ static void json_head(FILE *out, const struct report_file *file)
 	const struct symbol_about *about = file->about;
 
 	fprintf(out, "{\"schema\": \"goload/1\", ");
-	json_string(out, "path", file->path);
+	report_json_text(out, "path", file->path);
 	fprintf(out, ", \"size\": %" PRIu64 ",\n ", file->size);
-	json_string(out, "linkage", linkages[info->linkage]);
+	report_json_text(out, "linkage", linkages[info->linkage]);
 	fprintf(out, ", \"stripped\": %s, ", info->stripped ? "true" : "false");
-	json_string(out, "go_version", info->go_version);
+	report_json_text(out, "go_version", info->go_version);
 	fputs(", ", out);
-	json_string(out, "build_id", info->build_id);
+	report_json_text(out, "build_id", info->build_id);
 	fputs(", ", out);
-	json_string(out, "interpreter", info->interp);
+	report_json_text(out, "interpreter", info->interp);
 	fprintf(out, ",\n \"type\": %u, \"machine\": %u, ", about->type,
 	        about->machine);
 	json_hex(out, "entry", about->entry);
 	fputs(", ", out);
-	json_string(out, "soname", about->soname);
+	report_json_text(out, "soname", about->soname);
 	fputs(", ", out);
-	json_string(out, "runpath", about->runpath);
+	report_json_text(out, "runpath", about->runpath);
 	fprintf(out, ", \"bind_now\": %s, \"text_relocations\": %s",
 	        about->bind_now ? "true" : "false",
 	        about->text_relocations ? "true" : "false");
@@ -433,7 +425,7 @@ static void json_memory(FILE *out, const struct symbol_about *about)
 	comma = "";
 	for (size_t i = 0; i < about->allocator_count; i++, comma = ", ") {
 		fprintf(out, "%s{", comma);
-		json_string(out, "function", about->allocator[i].name);
+		report_json_text(out, "function", about->allocator[i].name);
 		fprintf(out, ", \"imported\": %s}",
 		        about->allocator[i].imported ? "true" : "false");
 	}
@@ -450,17 +442,18 @@ static void json_segments(FILE *out, const struct symbol_about *about)
 		char type[HEX_TEXT], flags[4];
 
 		fprintf(out, "%s\n  {", comma);
-		json_string(out, "type",
-		            word_of(WORDS(segment_types), segment->p_type,
-		                    type));
+		report_json_text(
+			out, "type",
+			word_of(WORDS(segment_types), segment->p_type, type));
 		fprintf(out, ", \"flags\": \"%s\", ",
 		        access_of(segment->p_flags, flags));
 		json_hex(out, "offset", segment->p_offset);
 		fputs(", ", out);
 		json_hex(out, "address", segment->p_vaddr);
 		fprintf(out,
-		        ", \"file_size\": %" PRIu64 ", \"memory_size\": %" PRIu64
-		        ", \"align\": %" PRIu64 "}",
+		        ", \"file_size\": %" PRIu64
+		        ", \"memory_size\": %" PRIu64 ", \"align\": %" PRIu64
+		        "}",
 		        segment->p_filesz, segment->p_memsz, segment->p_align);
 	}
 	fputc(']', out);
@@ -476,11 +469,11 @@ static void json_sections(FILE *out, const struct symbol_about *about)
 		char type[HEX_TEXT], flags[8];
 
 		fprintf(out, "%s\n  {", comma);
-		json_string(out, "name", about->section[i].name);
+		report_json_text(out, "name", about->section[i].name);
 		fputs(", ", out);
-		json_string(out, "type",
-		            word_of(WORDS(section_types), header->sh_type,
-		                    type));
+		report_json_text(
+			out, "type",
+			word_of(WORDS(section_types), header->sh_type, type));
 		fprintf(out, ", \"flags\": \"%s\", ",
 		        section_flags(header->sh_flags, flags));
 		json_hex(out, "address", header->sh_addr);
@@ -498,7 +491,7 @@ static void json_notes(FILE *out, const struct symbol_about *about)
 	fputs(",\n \"notes\": [", out);
 	for (size_t i = 0; i < about->note_count; i++, comma = ", ") {
 		fprintf(out, "%s{", comma);
-		json_string(out, "owner", about->note[i].owner);
+		report_json_text(out, "owner", about->note[i].owner);
 		fprintf(out, ", \"type\": %" PRIu32 ", \"size\": %" PRIu64 "}",
 		        about->note[i].type, about->note[i].size);
 	}
@@ -506,9 +499,9 @@ static void json_notes(FILE *out, const struct symbol_about *about)
 	comma = "";
 	for (size_t i = 0; i < about->build_count; i++, comma = ",") {
 		fprintf(out, "%s\n  {", comma);
-		json_string(out, "key", about->build[i].key);
+		report_json_text(out, "key", about->build[i].key);
 		fputs(", ", out);
-		json_string(out, "value", about->build[i].value);
+		report_json_text(out, "value", about->build[i].value);
 		fputc('}', out);
 	}
 	fputc(']', out);
@@ -535,11 +528,12 @@ static void json_sites(FILE *out, const struct report_file *file)
 			fprintf(out, ", \"number\": %d", site->patch.nr);
 		fprintf(out, ", \"patched\": %s, ",
 		        sites_patched(site->verdict) ? "true" : "false");
-		json_string(out, "served", sites_verdict_name(site->verdict));
+		report_json_text(out, "served",
+		                 sites_verdict_name(site->verdict));
 		fputs(", ", out);
-		json_string(out, "function",
-		            place_of(file, site->patch.site, where,
-		                     sizeof(where)));
+		report_json_text(
+			out, "function",
+			place_of(file, site->patch.site, where, sizeof(where)));
 		fputc('}', out);
 	}
 	fputs("]}\n", out);

@@ -39,6 +39,8 @@ void units_wrap(FILE *out, const char *text, int indent, int width);
 void units_print(FILE *out, const char *text);
 
 const char *units_base_name(const char *path);
+/* Columns that it takes, in UTF-8. */
+int units_columns(const char *text);
 
 const char *report_linkage(const struct ledger *ledger); /* "static-pie" */
 

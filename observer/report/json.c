@@ -84,6 +84,16 @@ void report_json_string(FILE *out, const char *string)
 	putc('"', out);
 }
 
+void report_json_text(FILE *out, const char *name, const char *text)
+{
+	report_json_string(out, name);
+	fputs(": ", out);
+	if (text)
+		report_json_string(out, text);
+	else
+		fputs("null", out);
+}
+
 static void key(struct writer *writer, const char *name)
 {
 	separate(writer);
@@ -93,11 +103,8 @@ static void key(struct writer *writer, const char *name)
 
 static void key_text(struct writer *writer, const char *name, const char *text)
 {
-	key(writer, name);
-	if (text)
-		report_json_string(writer->out, text);
-	else
-		fputs("null", writer->out);
+	separate(writer);
+	report_json_text(writer->out, name, text);
 }
 
 static void key_number(struct writer *writer, const char *name, uint64_t number)

@@ -103,6 +103,8 @@ int report_listing(FILE *out, const struct report_listing *listing,
 
 /* A JSON string in quotes; bytes that are no UTF-8 become U+FFFD. */
 void report_json_string(FILE *out, const char *string);
+/* "name": and that, or null. */
+void report_json_text(FILE *out, const char *name, const char *text);
 
 /* "1,224.1 MiB", "24 KiB", "-" for 0 (when dash is set).  `text` has room for
  * 32 characters; the result may stand in it, or not. */

@@ -13,22 +13,13 @@
 #define WIDEST 26 /* columns of a kind */
 #define TAIL   7  /* of them behind a cut: " text" tells most */
 
-static int columns_of(const char *text)
-{
-	int columns = 0;
-
-	for (; *text; text++)
-		columns += (*text & 0xc0) != 0x80;
-	return columns;
-}
-
 /* As wide as the longest kind, within reason. */
 static int label_width(const struct ledger *ledger)
 {
 	int width = 16;
 
 	for (size_t i = 0; i < ledger->row_count; i++) {
-		int size = columns_of(ledger->row[i].kind);
+		int size = units_columns(ledger->row[i].kind);
 
 		if (size > width)
 			width = size;
@@ -48,9 +39,9 @@ static const char *skip(const char *text, int columns)
 static void print_label(const struct screen *screen, const char *label)
 {
 	int width = label_width(screen->ledger);
-	int columns = columns_of(label);
+	int columns = units_columns(label);
 	const char *cut = screen->style->ascii ? "..." : "…";
-	int kept = width - TAIL - columns_of(cut);
+	int kept = width - TAIL - units_columns(cut);
 
 	if (columns <= width) {
 		units_print(screen->out, label);
@@ -111,7 +102,7 @@ static void write_claimer(FILE *out, const struct ledger *ledger,
 
 void table_print_cut(FILE *out, const char *text, int room, int ascii)
 {
-	if (columns_of(text) <= room) {
+	if (units_columns(text) <= room) {
 		units_print(out, text);
 		return;
 	}

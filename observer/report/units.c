@@ -160,6 +160,15 @@ void units_print(FILE *out, const char *text)
 		     out);
 }
 
+int units_columns(const char *text)
+{
+	int columns = 0;
+
+	for (; *text; text++)
+		columns += (*text & 0xc0) != 0x80;
+	return columns;
+}
+
 const char *units_base_name(const char *path)
 {
 	const char *slash = strrchr(path, '/');
