@@ -96,6 +96,16 @@ folders()
 		"^goload: $tmp/none: cannot be written: No such file or dir"
 }
 
+# What is left over would not fit.
+room_for_a_few()
+{
+	run few unshare -m sh -c "mount -t tmpfs -o size=256k none '$room' &&
+		exec '$GOLOAD' compare --runs 30 '$program' '$program'"
+	[ "$(cat "$tmp/few.end")" = 'exited 0' ] && nothing_left && return
+	cat "$tmp/few.end" "$tmp/few.err"
+	return 1
+}
+
 fact 'its end is known, also where SIGCHLD is ignored' ends_as_the_program
 fact 'of more output than is kept the last lines are shown' last_lines
 fact 'what it sends to its process group is not for goload' own_group
@@ -106,4 +116,11 @@ fact 'Ctrl-C ends all of it' interrupted
 fact 'what is ignored is not acted on' under_nohup
 fact 'GOLOAD_OPTIONS are for the programs of the user' options_stay
 fact 'folders are made for a run, and named when they cannot be' folders
+if [ "$(id -u)" = 0 ]; then
+	fact 'temporary runs take no room when they have been read' \
+		room_for_a_few
+else
+	left_out 'temporary runs take no room when they have been read' \
+		'it takes root'
+fi
 finish

@@ -346,7 +346,7 @@ static int check_run(struct check *check)
 		check->out = stdout;
 	opened = cli_open_run(check->program, "reading");
 	cli_progress_end();
-	if (!cli_is_whole(&opened))
+	if (!cli_is_whole(opened.run))
 		cli_fail(CLI_FAILED, check->program, 0,
 		         "is cut short: nothing can be checked");
 	act(check, &opened, NULL);
@@ -358,20 +358,11 @@ static int check_run(struct check *check)
 /* ---- a program
  * ----------------------------------------------------------------- */
 
-/* It exited with 0, or was ended by the SIGTERM that it was sent. */
-static bool ended_well(const struct cli_outcome *outcome)
-{
-	int status = outcome->status;
-
-	return status == 0 || (outcome->asked && WIFSIGNALED(status) &&
-	                       WTERMSIG(status) == SIGTERM);
-}
-
 /* The wait status that goload ends with, unless it is 0: the program's own, or
  * that of what drives it. */
 static int fault_of(const struct cli_outcome *outcome)
 {
-	if (!ended_well(outcome))
+	if (!cli_ended_well(outcome))
 		return outcome->status;
 	return outcome->driver > 0 ? outcome->driver : 0;
 }
@@ -379,7 +370,7 @@ static int fault_of(const struct cli_outcome *outcome)
 /* "exited with 1"; NULL: all went well. */
 static char *failure_of(const struct cli_outcome *outcome)
 {
-	const char *who = ended_well(outcome) ? "--drive " : "";
+	const char *who = cli_ended_well(outcome) ? "--drive " : "";
 	int fault = fault_of(outcome), done;
 	char *text = NULL;
 
@@ -401,11 +392,9 @@ static void check_outcome(struct check *check,
                           const char *failure)
 {
 	struct cli_opened opened;
-	size_t size;
-	const void *bytes = outcome->run ? cli_map(outcome->run, &size) : NULL;
 
-	if (bytes && cli_read_run(check->program, bytes, size, &opened) &&
-	    cli_is_whole(&opened)) {
+	if (cli_read_outcome(check->program, outcome, &opened) > 0 &&
+	    cli_is_whole(opened.run)) {
 		act(check, &opened, failure);
 		cli_close_run(&opened);
 		return;
@@ -441,7 +430,8 @@ static int check_program(struct check *check)
 		return CLI_FAILED;
 	failure = failure_of(&outcome);
 	fault = fault_of(&outcome);
-	if (failure && ended_well(&outcome)) /* else it has said so itself */
+	if (failure &&
+	    cli_ended_well(&outcome)) /* else it has said so itself */
 		cli_complain(check->program, 0, "%s", failure);
 	check_outcome(check, &outcome, failure);
 	free(failure);

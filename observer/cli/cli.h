@@ -229,6 +229,8 @@ ledger_namer cli_name;
 
 /* opened.c: what a verb needs of a run file */
 struct cli_opened {
+	void *bytes; /* what the run points into, where it is unmapped with it */
+	size_t size;
 	struct ledger_run *run;
 	struct cli_names *names;
 	struct ledger *ledger;
@@ -240,7 +242,7 @@ const void *cli_map(const char *path, size_t *size);
 bool cli_read_run(const char *object, const void *bytes, size_t size,
                   struct cli_opened *opened);
 /* Did its writing go on to the end?  Not when the disk was full. */
-bool cli_is_whole(const struct cli_opened *opened);
+bool cli_is_whole(const struct ledger_run *run);
 /* Is it a run file, by its first bytes? */
 bool cli_is_run(const char *path);
 /* Of the file, or the end of this process; `doing` is the word of the progress,
@@ -248,11 +250,15 @@ bool cli_is_run(const char *path);
 struct cli_opened cli_open_run(const char *path, const char *doing);
 void cli_close_run(const struct cli_opened *opened);
 
+/* What is behind its last slash. */
+const char *cli_base_name(const char *path);
 /* run.c: the directories that `path` is in, as far as they are missing; what
  * fails shows when the file is opened. */
 void cli_make_parents(const char *path);
 
-/* time.c: "12345", "12.5ms", "1.2s" into ns; false when it is none. */
+/* time.c: of CLOCK_MONOTONIC, in ns. */
+uint64_t cli_now(void);
+/* "12345", "12.5ms", "1.2s" into ns; false when it is none. */
 bool cli_read_time(const char *text, uint64_t *ns);
 
 /*
@@ -300,15 +306,22 @@ bool cli_try(const struct cli_trial *trial, struct cli_outcome *outcome);
 void cli_forget(struct cli_outcome *outcome);
 /* The last lines of what was captured, on standard error. */
 void cli_show_output(const struct cli_outcome *outcome);
-/* It exited with 0, or was ended by the SIGTERM that it was sent, and its
- * driver exited with 0. */
+/* It exited with 0, or was ended by the SIGTERM that it was sent ... */
+bool cli_ended_well(const struct cli_outcome *outcome);
+/* ... and its driver exited with 0. */
 bool cli_went_well(const struct cli_outcome *outcome);
+/* Reads its run.  0 after a complaint; -1, with errno as of cli_map(): there is
+ * none. */
+int cli_read_outcome(const char *object, const struct cli_outcome *outcome,
+                     struct cli_opened *opened);
 /* The path as goload's -o and --log-file take it, to be freed. */
 char *cli_escape(const char *path);
 /* The time that is the value of an option, in ns and more than 0; `otherwise`
  * where it was not given. */
 uint64_t cli_duration(const char *verb, const char *option, const char *text,
                       uint64_t otherwise);
+/* The value of --runs, a number from 1 to 1000; likewise. */
+int cli_runs(const char *verb, const char *text, int otherwise);
 /* Ends this process as that one ended. */
 void cli_end_as(int wait_status) __attribute__((noreturn));
 
@@ -347,6 +360,8 @@ FILE *cli_open_output(const struct cli_options *options,
 /* Ends the process when it is plain before that it cannot be opened: for verbs
  * that run programs first. */
 void cli_expect_output(const struct cli_options *options);
+/* Ends the process where a page would go to a terminal. */
+void cli_expect_page_file(const char *verb, const struct cli_options *options);
 /* "/tmp/." of "/tmp/it", to be freed; NULL when memory is short. */
 char *cli_folder_of(const char *path);
 void cli_close_output(FILE *out, const char *path);

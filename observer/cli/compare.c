@@ -16,9 +16,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define MOST_RUNS 1000
-#define TRIES     3 /* of a setting: runs vary by themselves */
-#define LIMITS    8
+#define TRIES  3 /* of a setting: runs vary by themselves */
+#define LIMITS 8
 
 struct side {
 	const char *word;
@@ -44,20 +43,6 @@ static void short_of_memory(void)
 }
 
 /* ---- what is asked for --------------------------------------------------- */
-
-static int read_runs(const char *text, int otherwise)
-{
-	char *end;
-	long runs;
-
-	if (!text)
-		return otherwise;
-	runs = *text >= '0' && *text <= '9' ? strtol(text, &end, 10) : 0;
-	if (runs < 1 || runs > MOST_RUNS || *end)
-		cli_misused("compare", "--runs",
-		            "takes a number from 1 to 1000");
-	return (int)runs;
-}
 
 /* "ulimit -s 1024", in KiB as shells have it. */
 static bool read_limit(const char *text, struct cli_limit *limit)
@@ -133,12 +118,10 @@ static void take_options(struct comparing *comparing)
 {
 	const struct cli_options *options = comparing->options;
 
-	if (options->format == REPORT_HTML && isatty(STDOUT_FILENO) &&
-	    (!options->output || strcmp(options->output, "-") == 0))
-		cli_misused("compare", "--format html",
-		            "goes to a file: name it with --output");
-	comparing->runs =
-		read_runs(options->runs, options->what_if.count ? TRIES : 1);
+	if (options->format == REPORT_HTML)
+		cli_expect_page_file("compare", options);
+	comparing->runs = cli_runs("compare", options->runs,
+	                           options->what_if.count ? TRIES : 1);
 	comparing->run_for =
 		cli_duration("compare", "--for", options->run_for, 0);
 	if (options->what_if.count)
@@ -299,12 +282,10 @@ static struct cli_opened read_own(const struct comparing *comparing, int which,
 {
 	const char *word = comparing->side[which].word;
 	struct cli_opened opened;
-	size_t size;
-	const void *bytes = cli_map(outcome->run, &size);
 
 	cli_progress(word, "reading");
-	if (bytes && cli_read_run(word, bytes, size, &opened) &&
-	    cli_is_whole(&opened))
+	if (cli_read_outcome(word, outcome, &opened) > 0 &&
+	    cli_is_whole(opened.run))
 		return opened;
 	cli_complain(word, 0, "its run is not whole, run %d of %d of %c", run,
 	             comparing->runs, 'A' + which);

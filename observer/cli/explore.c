@@ -132,7 +132,7 @@ static bool learn_from(struct exploring *exploring,
 	if (!run)
 		cli_fail(CLI_FAILED, object, 0, "left no run: %s",
 		         file_strerror(error));
-	if ((!run->end || run->torn) && !outcome->hung)
+	if (!cli_is_whole(run) && !outcome->hung)
 		cli_fail(CLI_FAILED, object, 0,
 		         "left a run that is not whole: is there room in "
 		         "TMPDIR?");

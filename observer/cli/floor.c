@@ -31,7 +31,6 @@
 #define RUNS     3
 #define MORE     4 /* times as many where not all pass */
 #define TRIES    3 /* likewise, to see one fail under goload */
-#define RUNS_MAX 1000
 
 #define TOO_SOON "has not begun under goload when it is asked to end"
 
@@ -74,14 +73,6 @@ static void remove_group(void)
 		cgroup_remove(group);
 	free(group);
 	group = NULL;
-}
-
-static uint64_t now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * SECOND + (uint64_t)t.tv_nsec;
 }
 
 static void no_memory(void)
@@ -191,16 +182,6 @@ static bool all_pass(struct search *search, enum report_limit which,
 	while (runs > 0 && passes(search, which, bytes))
 		runs--;
 	return runs == 0;
-}
-
-/* False: it had not begun under goload when it ended. */
-static bool open_run(const struct cli_outcome *outcome, const char *object,
-                     struct cli_opened *opened)
-{
-	size_t size = 0;
-	const void *bytes = outcome->run ? cli_map(outcome->run, &size) : NULL;
-
-	return bytes && cli_read_run(object, bytes, size, opened);
 }
 
 /* ---- the value ----------------------------------------------------------- */
@@ -316,7 +297,8 @@ static bool take_failed(struct search *search, enum report_limit which,
 
 	if (outcome->hung != breaks->hung ||
 	    outcome->status != breaks->status ||
-	    !open_run(outcome, search->trial.argv[0], &below->opened))
+	    cli_read_outcome(search->trial.argv[0], outcome, &below->opened) <=
+	            0)
 		return false;
 	below->refusals = ledger_refusals(below->opened.run, cli_name,
 	                                  below->opened.names);
@@ -473,7 +455,7 @@ static void refuse(const struct cli_outcome *outcome, const char *object,
 static void run_free(struct search *search)
 {
 	const char *object = search->trial.argv[0];
-	uint64_t began = now();
+	uint64_t began = cli_now();
 	struct cli_outcome outcome;
 
 	close(cli_open(NULL, search->trial.argv).fd); /* or not found */
@@ -483,12 +465,12 @@ static void run_free(struct search *search)
 		refuse(&outcome, object, "without a limit");
 	search->asked = outcome.asked;
 	cli_forget(&outcome);
-	search->trial.patience = PATIENCE + 10 * (now() - began);
+	search->trial.patience = PATIENCE + 10 * (cli_now() - began);
 	search->trial.native = false;
 	outcome = run_once(&search->trial);
 	if (!passed(search, &outcome))
 		refuse(&outcome, object, "under goload");
-	if (!open_run(&outcome, object, &search->opened))
+	if (cli_read_outcome(object, &outcome, &search->opened) <= 0)
 		cli_fail(CLI_FAILED, object, 0, TOO_SOON);
 	search->trial.native = true;
 	search->lives = ledger_lives(search->opened.ledger, cli_name,
@@ -534,19 +516,6 @@ static uint64_t step_of(const char *text)
 	return bytes;
 }
 
-static int runs_of(const char *text)
-{
-	char *end;
-	long runs;
-
-	if (!text)
-		return RUNS;
-	runs = strtol(text, &end, 10);
-	if (*end || *text < '0' || *text > '9' || runs < 1 || runs > RUNS_MAX)
-		cli_misused("floor", "--runs", "takes a number from 1 to 1000");
-	return (int)runs;
-}
-
 int cli_floor(const struct cli_options *options)
 {
 	struct search search = {
@@ -555,7 +524,7 @@ int cli_floor(const struct cli_options *options)
 		           .native = true,
 		           .drive = options->drive },
 		.floor = { .step = step_of(options->step),
-		           .runs = runs_of(options->runs) },
+		           .runs = cli_runs("floor", options->runs, RUNS) },
 	};
 	struct report_style style;
 	FILE *out;

@@ -11,7 +11,8 @@
 #include <string.h>
 #include <sys/wait.h>
 
-/* ---- options -------------------------------------------------------------- */
+/* ---- options --------------------------------------------------------------
+ */
 
 static void check(const struct cli_options *options)
 {
@@ -78,12 +79,11 @@ static void say_calls(const struct cli_options *options,
 	const struct report_style style = cli_style(stderr, options);
 	const char *path = options->operand[0];
 	struct cli_opened opened;
-	size_t size;
-	const void *bytes = cli_map(outcome->run, &size);
+	int done = cli_read_outcome(path, outcome, &opened);
 
-	if (!bytes)
+	if (done < 0)
 		cli_complain(path, errno, "left no run");
-	if (!bytes || !cli_read_run(path, bytes, size, &opened))
+	if (done <= 0)
 		return;
 	if (opened.ledger->injected_count)
 		report_injected(stderr, opened.ledger, &style);

@@ -29,17 +29,10 @@ size_t cli_metrics_stem(const char *path)
 	return size;
 }
 
-static const char *name_in(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
 /* Which of a directory's files it is: "http" of "/metrics/http.prom". */
 static char *run_of(const char *path)
 {
-	const char *name = name_in(path);
+	const char *name = cli_base_name(path);
 
 	return strndup(name, cli_metrics_stem(name));
 }
@@ -84,7 +77,7 @@ void cli_write_metrics(const char *path, const struct ledger *ledger)
 	}
 	/* a short name in the same directory, and none that ends in .prom */
 	if (asprintf(&unnamed, "%.*s.goload.XXXXXX",
-	             (int)(name_in(path) - path), path) < 0) {
+	             (int)(cli_base_name(path) - path), path) < 0) {
 		cli_complain(path, ENOMEM, "cannot be written");
 		return;
 	}

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 const void *cli_map(const char *path, size_t *size)
@@ -61,16 +62,40 @@ bool cli_read_run(const char *object, const void *bytes, size_t size,
 	return false;
 }
 
-bool cli_is_whole(const struct cli_opened *opened)
+bool cli_is_whole(const struct ledger_run *run)
 {
-	return opened->run->end && !opened->run->torn;
+	return run->end && !run->torn;
+}
+
+/* Of bytes that go when the run is closed, or cannot be read. */
+static bool read_mapped(const char *object, const void *bytes, size_t size,
+                        struct cli_opened *opened)
+{
+	if (!cli_read_run(object, bytes, size, opened)) {
+		munmap((void *)bytes, size);
+		return false;
+	}
+	opened->bytes = (void *)bytes;
+	opened->size = size;
+	return true;
+}
+
+int cli_read_outcome(const char *object, const struct cli_outcome *outcome,
+                     struct cli_opened *opened)
+{
+	size_t size = 0;
+	const void *bytes;
+
+	errno = 0;
+	bytes = outcome->run ? cli_map(outcome->run, &size) : NULL;
+	return bytes ? read_mapped(object, bytes, size, opened) : -1;
 }
 
 struct cli_opened cli_open_run(const char *path, const char *doing)
 {
 	struct cli_opened opened;
 	size_t size = 0;
-	const void *bytes; /* stay mapped: the run points into them */
+	const void *bytes;
 
 	cli_progress(path, doing);
 	bytes = cli_map(path, &size);
@@ -78,7 +103,7 @@ struct cli_opened cli_open_run(const char *path, const char *doing)
 		cli_fail(CLI_FAILED, path, errno, "cannot be read");
 	if (!bytes)
 		cli_fail(CLI_FAILED, path, 0, "is not a run file");
-	if (!cli_read_run(path, bytes, size, &opened))
+	if (!read_mapped(path, bytes, size, &opened))
 		exit(CLI_FAILED);
 	if (opened.run->torn)
 		cli_complain(path, 0,
@@ -91,4 +116,6 @@ void cli_close_run(const struct cli_opened *opened)
 	ledger_free(opened->ledger);
 	cli_names_close(opened->names);
 	ledger_run_free(opened->run);
+	if (opened->bytes)
+		munmap(opened->bytes, opened->size);
 }

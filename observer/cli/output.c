@@ -176,6 +176,13 @@ static bool is_read(const struct stat *file, const struct cli_options *options,
 	return false;
 }
 
+void cli_expect_page_file(const char *verb, const struct cli_options *options)
+{
+	if (!is_file(options->output) && isatty(STDOUT_FILENO))
+		cli_misused(verb, "--format html",
+		            "goes to a file: name it with --output");
+}
+
 char *cli_folder_of(const char *path)
 {
 	const char *slash = strrchr(path, '/');

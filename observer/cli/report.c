@@ -50,15 +50,13 @@ bool cli_print(FILE *out, const char *object, const struct cli_opened *opened,
 	return done;
 }
 
-static void check_page(const char *output)
+static void check_page(const struct cli_options *options)
 {
 	if (!report_has_page())
 		cli_fail(CLI_FAILED, "--format html", 0,
 		         "this goload was built without the page, for want of "
 		         "npm");
-	if ((!output || strcmp(output, "-") == 0) && isatty(STDOUT_FILENO))
-		cli_misused("report", "--format html",
-		            "goes to a file: name it with --output");
+	cli_expect_page_file("report", options);
 }
 
 int cli_report(const struct cli_options *options)
@@ -76,7 +74,7 @@ int cli_report(const struct cli_options *options)
 	if (options->redact && options->format != REPORT_HTML)
 		cli_misused("report", "--redact", "is for --format html");
 	if (options->format == REPORT_HTML)
-		check_page(options->output);
+		check_page(options);
 	opened = cli_open_run(path, "reading");
 	cli_progress_end();
 	if (!can_print(path, &opened, options))

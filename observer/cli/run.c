@@ -31,7 +31,7 @@ struct story {
 	struct cli_decider *decider; /* NULL: calls go as ever */
 };
 
-static const char *base_name(const char *path)
+const char *cli_base_name(const char *path)
 {
 	const char *slash = strrchr(path, '/');
 
@@ -48,7 +48,7 @@ static size_t expand(char *to, size_t room, char what, const char *program)
 	case 'p':
 		return (size_t)snprintf(to, room, "%d", (int)getpid());
 	case 'e':
-		return (size_t)snprintf(to, room, "%s", base_name(program));
+		return (size_t)snprintf(to, room, "%s", cli_base_name(program));
 	case 'h':
 		gethostname(host, sizeof(host) - 1);
 		return (size_t)snprintf(to, room, "%s", host);

@@ -1,7 +1,16 @@
-/* time - times as users type them. */
+/* time - the time, and times as users type them. */
 #include "observer/cli/cli.h"
 
 #include <string.h>
+#include <time.h>
+
+uint64_t cli_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
 
 bool cli_read_time(const char *text, uint64_t *ns)
 {

@@ -7,6 +7,8 @@
  */
 #include "observer/cli/cli.h"
 
+#include "observer/symbol/symbol.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -31,6 +33,7 @@
 #define WRITTEN     (10 * SECOND) /* in which the observer ends, too */
 #define HALF        (1 << 19)     /* bytes of output: the first and the last */
 #define SHOWN       10            /* lines of them */
+#define MOST_RUNS   1000
 #define NEVER       UINT64_MAX
 
 extern char **environ;
@@ -58,19 +61,11 @@ struct going {
 	const char *at_fault; /* what an error is of: NULL, the program */
 };
 
-static uint64_t now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * SECOND + (uint64_t)t.tv_nsec;
-}
-
 static uint64_t in(uint64_t ns)
 {
 	uint64_t at;
 
-	return __builtin_add_overflow(now(), ns, &at) ? NEVER : at;
+	return __builtin_add_overflow(cli_now(), ns, &at) ? NEVER : at;
 }
 
 static void close_end(int *fd)
@@ -122,16 +117,9 @@ static bool name_run(struct going *going)
 	return asprintf(&going->run, "%s/run", folder) >= 0;
 }
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
 static bool watch_run(struct going *going)
 {
-	int size = (int)(base_name(going->run) - going->run);
+	int size = (int)(cli_base_name(going->run) - going->run);
 	char *folder;
 	bool done;
 
@@ -152,7 +140,7 @@ static bool watch_run(struct going *going)
 static void look_for_end(struct going *going)
 {
 	_Alignas(struct inotify_event) char bytes[4096];
-	const char *name = base_name(going->run);
+	const char *name = cli_base_name(going->run);
 	const struct inotify_event *event;
 	ssize_t size;
 
@@ -170,26 +158,18 @@ static void look_for_end(struct going *going)
  * now on a signal is the program's. */
 static bool has_begun(const struct going *going)
 {
-	int fd = open(going->run, O_RDONLY | O_CLOEXEC);
-	void *bytes = MAP_FAILED;
+	struct symbol_bytes bytes;
 	struct file_reader reader;
 	struct file_block block;
 	const uint8_t *payload;
 	bool begun = false;
-	struct stat st;
 
-	if (fd < 0)
+	if (!symbol_map(going->run, &bytes))
 		return false;
-	if (fstat(fd, &st) == 0 && st.st_size)
-		bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE,
-		             fd, 0);
-	close(fd);
-	if (bytes == MAP_FAILED)
-		return false;
-	if (file_open(&reader, bytes, (uint64_t)st.st_size) == FILE_OK)
+	if (file_open(&reader, bytes.at, bytes.size) == FILE_OK)
 		while (!begun && file_next(&reader, &block, &payload))
 			begun = block.type == FILE_MAPS;
-	munmap(bytes, (size_t)st.st_size);
+	symbol_unmap(&bytes);
 	return begun;
 }
 
@@ -201,7 +181,7 @@ static void await_run(struct going *going)
 
 	look_for_end(going);
 	while (access(going->run, F_OK) == 0 && !going->closed &&
-	       (at = now()) < until) {
+	       (at = cli_now()) < until) {
 		poll(&poll_fd, 1, (int)((until - at) / 1000000) + 1);
 		look_for_end(going);
 	}
@@ -530,7 +510,7 @@ static void attend(struct going *going)
 			[FOLDER] = { going->watch, POLLIN, 0 },
 		};
 
-		poll(fd, FDS, until_next(going, now()));
+		poll(fd, FDS, until_next(going, cli_now()));
 		if (fd[OUTPUT].revents)
 			take_output(going);
 		if (fd[SIGNALS].revents)
@@ -544,7 +524,7 @@ static void attend(struct going *going)
 			end_of_program(going);
 		if (fd[DRIVER].revents)
 			end_of_driver(going);
-		act_on_time(going, now());
+		act_on_time(going, cli_now());
 	}
 	take_output(going);
 	straighten_output(going);
@@ -751,16 +731,18 @@ void cli_show_output(const struct cli_outcome *outcome)
 	free(text);
 }
 
-bool cli_went_well(const struct cli_outcome *outcome)
+bool cli_ended_well(const struct cli_outcome *outcome)
 {
 	int status = outcome->status;
 
-	if (outcome->refused || outcome->hung ||
-	    (outcome->driver != -1 && outcome->driver != 0))
-		return false;
-	if (WIFEXITED(status))
-		return WEXITSTATUS(status) == 0;
-	return outcome->asked && WTERMSIG(status) == SIGTERM;
+	return status == 0 || (outcome->asked && WIFSIGNALED(status) &&
+	                       WTERMSIG(status) == SIGTERM);
+}
+
+bool cli_went_well(const struct cli_outcome *outcome)
+{
+	return !outcome->refused && !outcome->hung && outcome->driver <= 0 &&
+	       cli_ended_well(outcome);
 }
 
 void cli_end_as(int wait_status)
@@ -789,4 +771,17 @@ uint64_t cli_duration(const char *verb, const char *option, const char *text,
 	if (text && (!cli_read_time(text, &ns) || !ns))
 		cli_misused(verb, option, "takes a time: 500ms, 2s");
 	return ns;
+}
+
+int cli_runs(const char *verb, const char *text, int otherwise)
+{
+	char *end;
+	long runs;
+
+	if (!text)
+		return otherwise;
+	runs = *text >= '0' && *text <= '9' ? strtol(text, &end, 10) : 0;
+	if (runs < 1 || runs > MOST_RUNS || *end)
+		cli_misused(verb, "--runs", "takes a number from 1 to 1000");
+	return (int)runs;
 }
