@@ -22,6 +22,7 @@
 # Debian's, when they are there.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
+. "$here/shared.sh"
 
 [ $# -gt 0 ] || {
 	echo "Usage: samples/build.sh OUTDIR [NAME...]" >&2
@@ -59,17 +60,6 @@ fresh()
 	for source; do
 		[ ! "$source" -nt "$file" ] || return
 	done
-}
-
-# The go commands to use.
-go_commands()
-{
-	if [ -n "${GOS-}" ]; then
-		printf '%s\n' $GOS
-	else
-		command -v go || true
-		[ ! -x /usr/lib/go/bin/go ] || echo /usr/lib/go/bin/go
-	fi
 }
 
 # go_build GO FILE NAME FLAG...: FILE appears whole or not at all.

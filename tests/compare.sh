@@ -300,18 +300,6 @@ no_jump() # between two builds of one Go
 		adds_up go && holds go '.sentences | length == 1'
 }
 
-# Where the Gos of VERSIONS are, a line each; those that cannot be had are named
-# in $tmp/missing.
-toolchains()
-{
-	for version in $VERSIONS; do
-		root=$(cd / && GOTOOLCHAIN=go$version timeout 300 \
-			go env GOROOT 2>"$tmp/why") &&
-			[ -x "$root/bin/go" ] && echo "$root/bin/go" && continue
-		echo "$version $(tail -n 1 "$tmp/why")" >>"$tmp/missing"
-	done
-}
-
 # ---- formats ------------------------------------------------------------------------
 
 # Text of others does nothing in a page, in markdown and on a terminal.
@@ -499,7 +487,7 @@ go1.19.*-go1.2[6-9]*)
 esac
 : >"$tmp/missing"
 if [ -n "$VERSIONS" ]; then
-	GOS=$(toolchains) "$here/../samples/build.sh" "$SAMPLES/all" hello \
+	GOS=$(toolchains $VERSIONS) "$here/../samples/build.sh" "$SAMPLES/all" hello \
 		>"$tmp/build" 2>&1 || {
 		cat "$tmp/build"
 		exit 1

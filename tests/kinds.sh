@@ -13,18 +13,6 @@
 scope=${1-here}
 forms='.pie .cgo .cgo-pie .cgo-static .race'
 
-# toolchains: the go commands of $TOOLCHAINS; those that cannot be had are
-# named in $tmp/missing
-toolchains()
-{
-	for version in $TOOLCHAINS; do
-		root=$(cd / && GOTOOLCHAIN=go$version timeout 300 \
-			go env GOROOT 2>"$tmp/why") &&
-			[ -x "$root/bin/go" ] && echo "$root/bin/go" && continue
-		echo "$version $(tail -n 1 "$tmp/why")" >>"$tmp/missing"
-	done
-}
-
 # programs: "NAME..." of what is built and run
 programs()
 {
@@ -109,7 +97,7 @@ named()
 
 : >"$tmp/missing"
 if [ "$scope" = all ]; then
-	GOS="$(command -v go) $(ls /usr/lib/go/bin/go 2>/dev/null) $(toolchains)"
+	GOS="$(command -v go) $(ls /usr/lib/go/bin/go 2>/dev/null) $(toolchains $TOOLCHAINS)"
 	SAMPLES=$SAMPLES/all # other tests run every Go's samples
 	export GOS
 fi

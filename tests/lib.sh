@@ -18,6 +18,8 @@
 #                              dynamically: $tmp/NAME-glibc, -glibc-nopie, -musl
 #   compiled NAME OUTPUT COMPILER FLAG...
 #                              build it as $tmp/OUTPUT with another compiler
+#   toolchains VERSION...      their go commands, through the module proxy, a line
+#                              each; those that cannot be had: $tmp/missing
 #   cramped COMMAND...         run it with a TMPDIR that has room for 4 KiB
 #   room                       a copy of goload to run in an empty directory,
 #                              $room: what it leaves over is then known ...
@@ -139,6 +141,16 @@ helper_dynamic()
 	compiled "$1" "$1-glibc-nopie" $CC -fno-pie -no-pie -pthread
 	compiled "$1" "$1-musl" musl-gcc -pthread -idirafter /usr/include \
 		-idirafter "/usr/include/$($CC -print-multiarch)"
+}
+
+toolchains()
+{
+	for version; do
+		root=$(cd / && GOTOOLCHAIN=go$version timeout 300 \
+			go env GOROOT 2>"$tmp/why") &&
+			[ -x "$root/bin/go" ] && echo "$root/bin/go" && continue
+		echo "$version $(tail -n 1 "$tmp/why")" >>"$tmp/missing"
+	done
 }
 
 cramped()

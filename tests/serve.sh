@@ -7,6 +7,7 @@
 # Or `. tests/serve.sh` for `serve N COMMAND...`: COMMAND's output is then in
 # $tmp/out and $tmp/err, and $tmp goes away at the end.
 set -eu
+. "$(dirname "${BASH_SOURCE[0]}")/../samples/shared.sh"
 set -m # a program in the background keeps its Ctrl-C, and has its own group
 
 sigint=130 # what the shell makes of death by SIGINT
@@ -18,17 +19,6 @@ die()
 {
 	echo "${0##*/}: $*" >&2
 	exit 1
-}
-
-# free_port: one on which nothing answers now.
-free_port()
-{
-	local port
-	while :; do
-		port=$((20000 + RANDOM % 10000))
-		(: <>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break
-	done
-	echo "$port"
 }
 
 # get PORT PATH: the body of the answer.

@@ -165,32 +165,20 @@ static void say_change(void *context, const char *line)
 		cli_complain(check->options->budget, 0, "%s", line);
 }
 
-/* The file appears whole, or stays as it is. */
-static bool write_file(const char *path, const char *text)
+static bool write_text(FILE *out, const void *text)
+{
+	return fputs(text, out) >= 0 || ferror(out);
+}
+
+/* As that of the file, or as of any that is new. */
+static mode_t mode_of(const char *path)
 {
 	mode_t mask = umask(0);
 	struct stat st = { .st_mode = 0666 & ~mask };
-	FILE *out = NULL;
-	char *unnamed;
-	bool done;
-	int fd;
 
 	umask(mask);
 	stat(path, &st);
-	if (asprintf(&unnamed, "%s.XXXXXX", path) < 0)
-		return false;
-	fd = mkostemp(unnamed, O_CLOEXEC);
-	if (fd >= 0)
-		out = fdopen(fd, "w");
-	done = out && fchmod(fd, st.st_mode & 0777) == 0 &&
-	       fputs(text, out) >= 0;
-	if (out)
-		done &= fclose(out) == 0;
-	done = done && rename(unnamed, path) == 0;
-	if (!done && fd >= 0)
-		unlink(unnamed);
-	free(unnamed);
-	return done;
+	return st.st_mode & 0777;
 }
 
 static void update(struct check *check, const struct budget_found *found)
@@ -198,15 +186,18 @@ static void update(struct check *check, const struct budget_found *found)
 	const char *path = check->options->budget;
 	char *text = budget_update(&check->budget, check->text, check->size,
 	                           found, &check->slack, say_change, check);
+	int error = 0;
 
 	if (!text)
 		no_memory();
 	if (check->text && strlen(text) == check->size &&
 	    memcmp(text, check->text, check->size) == 0) {
 		say_change(check, "is left as it is: the run keeps to it");
-	} else if (!write_file(path, text)) {
-		cli_fail(CLI_FAILED, path, errno, "cannot be written");
+	} else {
+		error = cli_replace(path, mode_of(path), write_text, text);
 	}
+	if (error)
+		cli_fail(CLI_FAILED, path, error, "cannot be written");
 	free(text);
 }
 

@@ -250,8 +250,6 @@ bool cli_is_run(const char *path);
 struct cli_opened cli_open_run(const char *path, const char *doing);
 void cli_close_run(const struct cli_opened *opened);
 
-/* What is behind its last slash. */
-const char *cli_base_name(const char *path);
 /* run.c: the directories that `path` is in, as far as they are missing; what
  * fails shows when the file is opened. */
 void cli_make_parents(const char *path);
@@ -362,7 +360,14 @@ FILE *cli_open_output(const struct cli_options *options,
 void cli_expect_output(const struct cli_options *options);
 /* Ends the process where a page would go to a terminal. */
 void cli_expect_page_file(const char *verb, const struct cli_options *options);
-/* "/tmp/." of "/tmp/it", to be freed; NULL when memory is short. */
+/* What `write` writes takes the place of `path` when it is whole; an errno, or 0.
+ * Until then it is in the same directory, and its name does not end like that
+ * of `path`. */
+int cli_replace(const char *path, mode_t mode,
+                bool (*write)(FILE *out, const void *context),
+                const void *context);
+/* "it" of "/tmp/it"; "/tmp/." of it, to be freed, or NULL. */
+const char *cli_base_name(const char *path);
 char *cli_folder_of(const char *path);
 void cli_close_output(FILE *out, const char *path);
 

@@ -37,25 +37,16 @@ static char *run_of(const char *path)
 	return strndup(name, cli_metrics_stem(name));
 }
 
-/* An errno, or 0. */
-static int write_gauges(int fd, const char *path, const struct ledger *ledger)
-{
-	FILE *out = fdopen(fd, "w");
-	char *run = run_of(path);
-	int error = 0;
+struct gauges {
+	const struct ledger *ledger;
+	const char *run;
+};
 
-	if (!out || !run || !export_textfile(out, ledger, run))
-		error = ENOMEM;
-	free(run);
-	if (!out) {
-		close(fd);
-		return error;
-	}
-	if (fchmod(fd, READABLE) < 0)
-		error = errno;
-	if ((ferror(out) | fclose(out)) && !error)
-		error = errno;
-	return error;
+static bool write_gauges(FILE *out, const void *context)
+{
+	const struct gauges *gauges = context;
+
+	return gauges->run && export_textfile(out, gauges->ledger, gauges->run);
 }
 
 /* A link, a device or a pipe is not to lose its name. */
@@ -68,26 +59,17 @@ static bool may_take_place_of(const char *path)
 
 void cli_write_metrics(const char *path, const struct ledger *ledger)
 {
-	char *unnamed;
-	int fd, error;
+	char *run;
+	int error;
 
 	if (!may_take_place_of(path)) {
 		cli_complain(path, 0, "is no regular file: no metrics written");
 		return;
 	}
-	/* a short name in the same directory, and none that ends in .prom */
-	if (asprintf(&unnamed, "%.*s.goload.XXXXXX",
-	             (int)(cli_base_name(path) - path), path) < 0) {
-		cli_complain(path, ENOMEM, "cannot be written");
-		return;
-	}
-	fd = mkostemp(unnamed, O_CLOEXEC);
-	error = fd < 0 ? errno : write_gauges(fd, path, ledger);
-	if (!error && rename(unnamed, path) < 0)
-		error = errno;
-	if (error && fd >= 0)
-		unlink(unnamed);
+	run = run_of(path);
+	error = cli_replace(path, READABLE, write_gauges,
+	                    &(struct gauges){ ledger, run });
+	free(run);
 	if (error)
 		cli_complain(path, error, "cannot be written");
-	free(unnamed);
 }

@@ -183,6 +183,53 @@ void cli_expect_page_file(const char *verb, const struct cli_options *options)
 		            "goes to a file: name it with --output");
 }
 
+static int write_new(int fd, mode_t mode,
+                     bool (*write)(FILE *out, const void *context),
+                     const void *context)
+{
+	FILE *out = fdopen(fd, "w");
+	int error = 0;
+
+	if (!out) {
+		close(fd);
+		return ENOMEM;
+	}
+	if (!write(out, context))
+		error = ENOMEM;
+	if (fchmod(fd, mode) < 0)
+		error = errno;
+	if ((ferror(out) | fclose(out)) && !error)
+		error = errno;
+	return error;
+}
+
+int cli_replace(const char *path, mode_t mode,
+                bool (*write)(FILE *out, const void *context),
+                const void *context)
+{
+	char *unnamed;
+	int fd, error;
+
+	if (asprintf(&unnamed, "%.*s.goload.XXXXXX",
+	             (int)(cli_base_name(path) - path), path) < 0)
+		return ENOMEM;
+	fd = mkostemp(unnamed, O_CLOEXEC);
+	error = fd < 0 ? errno : write_new(fd, mode, write, context);
+	if (!error && rename(unnamed, path) < 0)
+		error = errno;
+	if (error && fd >= 0)
+		unlink(unnamed);
+	free(unnamed);
+	return error;
+}
+
+const char *cli_base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
 char *cli_folder_of(const char *path)
 {
 	const char *slash = strrchr(path, '/');

@@ -31,13 +31,6 @@ struct story {
 	struct cli_decider *decider; /* NULL: calls go as ever */
 };
 
-const char *cli_base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
 /* %p pid, %e program, %h host, %t seconds since 1970, %% a percent sign;
  * UNKNOWN for any other. */
 static size_t expand(char *to, size_t room, char what, const char *program)

@@ -16,6 +16,7 @@
 # Debian's, when they are there.
 top=$(cd "$(dirname "$0")/../.." && pwd)
 . "$top/tests/serve.sh"
+. "$top/samples/shared.sh"
 
 : "${GOLOAD:=./goload}" "${CC:=cc}"
 GOLOAD=$(realpath "$GOLOAD")
@@ -28,16 +29,6 @@ export GOFLAGS='-mod=mod -buildvcs=false' GOTOOLCHAIN=local GOPROXY=off
 export GOWORK=off LC_ALL=C
 [ -w "${HOME-/nowhere}" ] || export GOCACHE=${GOCACHE-$out/.cache}
 ulimit -S -s 8192 # of which glibc makes the size of a thread's stack
-
-go_commands()
-{
-	if [ -n "${GOS-}" ]; then
-		printf '%s\n' $GOS
-	else
-		command -v go || true
-		[ ! -x /usr/lib/go/bin/go ] || echo /usr/lib/go/bin/go
-	fi
-}
 
 # ---- programs ----------------------------------------------------------------
 

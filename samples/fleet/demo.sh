@@ -16,6 +16,7 @@
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
+. "$here/../shared.sh"
 : "${GOLOAD:=./goload}" "${SAMPLES:=out/samples}" "${TRIES:=300}"
 programs='hello args pid state sections wait'
 builds='.cgo .cgo-pie' # linked with libc; and static, stripped or not
@@ -57,17 +58,6 @@ tool()
 	dpkg-deb -x "$tmp/deb/$2"_*.deb "$tmp/unpacked"
 	tool=$tmp/unpacked/usr/bin/$1
 	[ -x "$tool" ] || die "there is no $1 in $2"
-}
-
-# free_port: one on which nothing answers now
-free_port()
-{
-	local port
-	while :; do
-		port=$((20000 + RANDOM % 10000))
-		(: <>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || break
-	done
-	echo "$port"
 }
 
 # ask QUERY: what Prometheus answers, as $tmp/answer
